@@ -1,0 +1,147 @@
+"""labkit shows a learner of inter-process communication what the Linux kernel itself knows.
+
+A map of the package. Data flows downwards in this list and an import never points up it
+(`tests/test_layers.py` sees to that):
+
+    kernel/        the only code that touches the Linux kernel; one file per interface
+    scene.py       one frozen picture of some processes and all they share; pure data
+    waits.py       a Scene -> who waits for whom, and which waits can never end; pure
+    xray.py        pids -> a Scene
+    draw.py        a Scene or a Film -> text, graphviz, SVG; pure
+    names.py       names, keys and paths that belong to one notebook
+    room.py        a command -> the same command in namespaces of its own
+    programs.py    a cell's source -> a command (Python, C, shell)
+    supervisor.py  the process that starts and owns every program of a notebook
+    film.py        program(s) -> a Film: a Scene for every system call
+    explore.py     program(s) -> outcomes, over every schedule
+    view.py, ui/   a Scene or a Film -> a live widget
+    exercises.py   an answer -> a report
+    grading.py     many answers -> a gradebook
+    magics/        what a notebook sees
+    cli/           what a terminal sees
+
+Three cameras look at programs: `watch` (live), `film` (a frame a system call) and `explore` (every
+order in which things could have gone). `xray` is the single picture all three are made of.
+"""
+
+from __future__ import annotations
+
+import sys
+import types
+from typing import TYPE_CHECKING, Any
+
+from labkit.errors import LabError
+
+if TYPE_CHECKING:
+    from labkit.scene import Scene
+
+__all__ = [
+    "LabError",
+    "explore",
+    "film",
+    "key",
+    "name",
+    "path",
+    "programs",
+    "stop",
+    "wait",
+    "watch",
+    "xray",
+]
+
+__version__ = "0.1.0"
+
+
+def xray(*pids: int, **options: Any) -> Scene:
+    """One picture, now, of these processes, their descendants and all they share."""
+    from labkit.xray import xray
+
+    return xray(*pids, **options)
+
+
+def watch(*names: str, **options: Any) -> Any:
+    """A live picture of the notebook's running programs, or of those named."""
+    from labkit.view import watch
+
+    return watch(*names, **options)
+
+
+def film(*names: str, **options: Any) -> Any:
+    """A film of saved programs: one frame for every system call that matters."""
+    from labkit.magics.cameras import film
+
+    return film(*names, **options)
+
+
+def explore(*names: str, **options: Any) -> Any:
+    """Every outcome of saved programs, over every order in which they could go."""
+    from labkit.magics.cameras import explore
+
+    return explore(*names, **options)
+
+
+def programs() -> Any:
+    """The programs of this notebook: name, pid, state, and how they ended."""
+    from labkit.magics.cells import programs
+
+    return programs()
+
+
+def wait(*names: str, timeout: float | None = None) -> Any:
+    """Wait until the named programs (or all) have ended."""
+    from labkit.magics.cells import wait
+
+    return wait(*names, timeout=timeout)
+
+
+def stop(*names: str) -> None:
+    """End the named programs (or all), politely first."""
+    from labkit.magics.cells import stop
+
+    stop(*names)
+
+
+def name(word: str) -> str:
+    """A name for a POSIX object that is this notebook's alone: `/…-counter`."""
+    from labkit.names import name
+
+    return name(word)
+
+
+def key(word: str) -> int:
+    """A System V key that is this notebook's alone."""
+    from labkit.names import key
+
+    return key(word)
+
+
+def path(word: str) -> str:
+    """A path for a FIFO or a socket that is this notebook's alone."""
+    from labkit.names import path
+
+    return path(word)
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """`%load_ext labkit`."""
+    from labkit.magics import load
+
+    load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """`%unload_ext labkit`: ends every program of the notebook."""
+    from labkit.magics import unload
+
+    unload(shell)
+
+
+class _Package(types.ModuleType):
+    """Lets `labkit.xray` stay the function after the module `labkit.xray` was imported."""
+
+    def __setattr__(self, attribute: str, value: Any) -> None:
+        if not (attribute in __all__ and isinstance(value, types.ModuleType)):
+            super().__setattr__(attribute, value)
+
+
+sys.modules[__name__].__class__ = _Package

@@ -1,0 +1,1 @@
+"""The only code that touches the Linux kernel; one file per interface."""
