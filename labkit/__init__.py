@@ -1,7 +1,7 @@
 """labkit shows a learner of inter-process communication what the Linux kernel itself knows.
 
-A map of the package. Data flows downwards in this list and an import never points up it
-(`tests/test_layers.py` sees to that):
+A map of the package. Data flows down this list, and a module imports only from what stands
+before it (`tests/test_layers.py` sees to that):
 
     kernel/        the only code that touches the Linux kernel; one file per interface
     scene.py       one frozen picture of some processes and all they share; pure data
