@@ -425,11 +425,6 @@ class Scene:
             raise LabError(f"This is not a scene: it is not JSON ({error}).") from None
         return cls.from_dict(data)
 
-    def __str__(self) -> str:
-        from labkit import draw
-
-        return draw.text(self)
-
 
 # --- to and from JSON -------------------------------------------------------------------------------
 
