@@ -6,6 +6,7 @@ before it (`tests/test_layers.py` sees to that):
     kernel/        the only code that touches the Linux kernel; one file per interface
     scene.py       one frozen picture of some processes and all they share; pure data
     waits.py       a Scene -> who waits for whom, and which waits can never end; pure
+    look/          one look: the kernel's facts -> the objects of a Scene; one file per sort of object
     xray.py        pids -> a Scene
     draw.py        a Scene or a Film -> text, graphviz, SVG; pure
     names.py       names, keys and paths that belong to one notebook

@@ -1,0 +1,74 @@
+"""How much is in a pipe, what it is, and who is gone from it, through a copied descriptor.
+
+Some facts about pipes (pipe(7)):
+
+- A pipe is a ring of page slots (16 at first: 65,536 bytes). A write that does not fit behind the
+  last page's bytes takes a new slot, so many writes of odd sizes fill the ring with fewer bytes than
+  its capacity: 61,813 of 65,536 is a full pipe. `O_DIRECT` ("packet") pipes never share a slot.
+- FIONREAD counts the bytes queued, on either end. F_GETPIPE_SZ is the capacity, on either end.
+- `tee` into another pipe copies references to the pages: nothing is consumed, nobody is woken. It
+  needs a descriptor open for reading, and one for writing on another pipe.
+- poll on a read end says POLLHUP when no descriptor for writing is open anywhere in the system, on a
+  write end POLLERR when none for reading is: in flight in sockets or in another container counts as
+  open. Our own copy counts as open too, but only on its own side.
+- A FIFO is the same ring; opening it by a path (also /proc/PID/fd/N) makes a *new* open file
+  description, and opening for reading wakes whoever waits in open for a reader.
+
+What follows for us: levels come from a copy of the *write* end, which harms no blocked reader: its
+end-of-file is late by the few microseconds the copy lives. A read end is copied only to show bytes
+that are there. While a copied read end is held, a write that should get EPIPE succeeds; while a
+copied write end is held, a non-blocking read gets EAGAIN where it should get the end. So: one copy at
+a time, released at once.
+"""
+
+from __future__ import annotations
+
+import array
+import fcntl
+import os
+import select
+import termios
+from typing import NamedTuple
+
+from labkit.kernel import syscalls
+
+F_GETPIPE_SZ = 1032
+HEAD_BYTES = 64
+
+
+class Levels(NamedTuple):
+    queued: int
+    capacity: int
+    other_side_gone: bool
+    """Proven by the kernel: no descriptor of the other side is open anywhere."""
+
+
+def levels(copy: int) -> Levels:
+    """What one end of a pipe, ours or copied, tells about the pipe."""
+    count = array.array("i", [0])
+    fcntl.ioctl(copy, termios.FIONREAD, count)
+    poll = select.poll()
+    poll.register(copy, 0)
+    events = poll.poll(0)
+    gone = bool(events and events[0][1] & (select.POLLHUP | select.POLLERR))
+    return Levels(count[0], fcntl.fcntl(copy, F_GETPIPE_SZ), gone)
+
+
+class Scratch:
+    """A pipe of our own that `tee` copies into; one for many peeks."""
+
+    def __init__(self) -> None:
+        self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+
+    def head(self, copy: int, size: int = HEAD_BYTES) -> bytes:
+        """The next bytes of a pipe, through a copied read end; none of them is taken."""
+        try:
+            count = syscalls.tee(copy, self._write, size)
+        except BlockingIOError:
+            return b""
+        return os.read(self._read, count) if count else b""
+
+    def close(self) -> None:
+        """Give the two descriptors back."""
+        os.close(self._read)
+        os.close(self._write)

@@ -1,0 +1,264 @@
+"""What /proc says about a process, parsed.
+
+Some facts about /proc (proc(5)):
+
+- `stat` is one line, but its second field is the program's name in brackets, and a program may call
+  itself `a) R 1`: the name ends at the *last* `)`. Names and paths are bytes, not text.
+- A file of /proc is made when it is first read: one `read` big enough gets a consistent whole.
+- A process may vanish between any two lines: `open` then says ENOENT, `read` ESRCH.
+- A directory descriptor of /proc/PID stands for that process: when the number is used again by
+  another process, it says ESRCH and never shows the newcomer.
+- `task/TID/syscall` (a right to ptrace is needed) is `running`, or the call's number, its six
+  arguments, stack and instruction pointer; `-1 …` when asleep outside any call.
+- `task/TID/children` (with CONFIG_PROC_CHILDREN) lists the children that this *thread* made, oldest
+  first. It may pass over some while children come and go; a second look sees them.
+- `fdinfo/N` has `pos`, `flags` (octal, with O_CLOEXEC since 3.1), `mnt_id`, `ino` (since 5.14), then
+  lines of the object's own: `tfd`, `eventfd-count`, `sigmask`, `lock`, `scm_fds`.
+- `stat` field 52, `exit_code`, is shown to those who may ptrace; for a zombie always by its parent's
+  `wait` first. The value is the one `wait` gives.
+- `exe`, `fd`, `maps`, `syscall` of another user's process say EACCES or EPERM.
+
+What follows for us: `parse_*` functions are pure and never fail on what a kernel can write;
+`read_*` functions do the reading, in one `read`, as bytes. One place, `read`, turns "it is gone" into
+`Vanished`; a refusal stays a PermissionError for the caller to put into words.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+from typing import NamedTuple
+
+from labkit.errors import Vanished
+
+_GONE = (errno.ENOENT, errno.ESRCH)
+_REFUSED = (errno.EACCES, errno.EPERM)
+
+
+def read(path: bytes, size: int = 4096) -> bytes:
+    """The whole of a /proc file. Vanished when the process is gone, PermissionError when refused."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError as error:
+        raise translated(error, path) from None
+    try:
+        data = os.read(fd, size)
+        while len(data) == size or (data and size > 4096):
+            more = os.read(fd, 65536)
+            if not more:
+                break
+            data += more
+            size = len(data)
+        return data
+    except OSError as error:
+        raise translated(error, path) from None
+    finally:
+        os.close(fd)
+
+
+def translated(error: OSError, path: bytes) -> Exception:
+    """The error as the rest of labkit knows it."""
+    if error.errno in _GONE:
+        return Vanished(f"{os.fsdecode(path)} is gone.")
+    if error.errno in _REFUSED:
+        return PermissionError(error.errno, os.strerror(error.errno), os.fsdecode(path))
+    return error
+
+
+# --- stat -------------------------------------------------------------------------------------------
+
+
+class Stat(NamedTuple):
+    """The fields of `stat` that labkit uses."""
+
+    pid: int
+    command: bytes
+    state: str
+    """One letter, as the kernel writes it: R S D T t Z X I."""
+    ppid: int
+    pgrp: int
+    session: int
+    flags: int
+    threads: int
+    start: int
+    """Clock ticks after boot; with the pid it names a process for ever."""
+    exit_code: int | None
+    """As `wait` gives it; None when not shown."""
+
+    @property
+    def kernel_thread(self) -> bool:
+        """True for the kernel's own threads (PF_KTHREAD)."""
+        return bool(self.flags & 0x00200000)
+
+
+def parse_stat(line: bytes) -> Stat:
+    """`/proc/PID/stat`; ValueError when it is none."""
+    open_, close = line.find(b"("), line.rfind(b")")
+    if open_ < 0 or close < open_:
+        raise ValueError(f"not a stat line: {line!r:.60}")
+    rest = line[close + 2 :].split()
+    if len(rest) < 20:
+        raise ValueError(f"not a stat line: {line!r:.60}")
+    return Stat(
+        int(line[:open_]),
+        line[open_ + 1 : close],
+        rest[0].decode("ascii", "replace"),
+        int(rest[1]),
+        int(rest[2]),
+        int(rest[3]),
+        int(rest[6]),
+        int(rest[17]),
+        int(rest[19]),
+        int(rest[49]) if len(rest) > 49 else None,
+    )
+
+
+def read_stat(pid: int) -> Stat:
+    """What `stat` says now; Vanished when there is no such process."""
+    return parse_stat(read(b"/proc/%d/stat" % pid))
+
+
+# --- status -----------------------------------------------------------------------------------------
+
+
+class Status(NamedTuple):
+    """Signal sets (bit n-1 is signal n), owner, and how often the thread went to sleep."""
+
+    uid: int | None
+    pending: int
+    blocked: int
+    ignored: int
+    caught: int
+    switches: int | None
+
+
+def parse_status(text: bytes) -> Status:
+    """`/proc/PID/status` (or a thread's)."""
+    fields = dict(line.split(b":\t", 1) for line in text.split(b"\n") if b":\t" in line)
+
+    def mask(name: bytes) -> int:
+        return int(fields.get(name, b"0"), 16)
+
+    uid = fields.get(b"Uid", b"").split()
+    switches = fields.get(b"voluntary_ctxt_switches")
+    return Status(
+        int(uid[1]) if len(uid) > 1 else None,
+        mask(b"SigPnd") | mask(b"ShdPnd"),
+        mask(b"SigBlk"),
+        mask(b"SigIgn"),
+        mask(b"SigCgt"),
+        int(switches) if switches is not None else None,
+    )
+
+
+# --- a blocked call ---------------------------------------------------------------------------------
+
+
+class Syscall(NamedTuple):
+    number: int
+    arguments: tuple[int, ...]
+
+
+def parse_syscall(text: bytes) -> Syscall | None:
+    """`/proc/PID/task/TID/syscall`: the call it sleeps in, or None when it runs or is in none."""
+    words = text.split()
+    if len(words) < 7:
+        return None
+    number = int(words[0])
+    return (
+        None if number < 0 else Syscall(number, tuple(int(w, 16) for w in words[1:7]))
+    )
+
+
+# --- descriptors ------------------------------------------------------------------------------------
+
+
+class FdInfo(NamedTuple):
+    offset: int | None
+    flags: int | None
+    mount: int | None
+    inode: int | None
+    more: tuple[bytes, ...]
+    """The object's own lines: `tfd: …`, `eventfd-count: …`, `lock: …`."""
+
+
+_COMMON = (b"pos", b"flags", b"mnt_id", b"ino")
+
+
+def parse_fdinfo(text: bytes) -> FdInfo:
+    """`/proc/PID/fdinfo/N`."""
+    found: dict[bytes, bytes] = {}
+    more = []
+    for line in text.split(b"\n"):
+        name, colon, value = line.partition(b":")
+        if name in _COMMON and colon:
+            found.setdefault(name, value.strip())
+        elif line:
+            more.append(line)
+    offset, flags, mount, inode = (found.get(name) for name in _COMMON)
+    return FdInfo(
+        _number(offset), _number(flags, 8), _number(mount), _number(inode), tuple(more)
+    )
+
+
+def _number(word: bytes | None, base: int = 10) -> int | None:
+    try:
+        return int(word, base) if word is not None else None
+    except ValueError:
+        return None
+
+
+# --- memory -----------------------------------------------------------------------------------------
+
+
+class Map(NamedTuple):
+    """One line of `maps`."""
+
+    start: int
+    end: int
+    prot: str
+    """`rw-`, without the sharing letter."""
+    shared: bool
+    offset: int
+    device: int
+    inode: int
+    path: bytes
+    """As the kernel writes it: newlines as `\\012`, ` (deleted)` at the end of unlinked ones."""
+
+
+def parse_maps(text: bytes) -> list[Map]:
+    """`/proc/PID/maps`."""
+    return [_map(line) for line in text.split(b"\n") if line]
+
+
+def _map(line: bytes) -> Map:
+    words = line.split(None, 5)
+    start, end = words[0].split(b"-")
+    major, minor = words[3].split(b":")
+    prot = words[1].decode("ascii", "replace")
+    return Map(
+        int(start, 16),
+        int(end, 16),
+        prot[:3],
+        prot[3:] == "s",
+        int(words[2], 16),
+        os.makedev(int(major, 16), int(minor, 16)),
+        int(words[4]),
+        words[5] if len(words) > 5 else b"",
+    )
+
+
+# --- who made whom ----------------------------------------------------------------------------------
+
+
+def parse_children(text: bytes) -> tuple[int, ...]:
+    """`/proc/PID/task/TID/children`."""
+    return tuple(int(word) for word in text.split())
+
+
+def numbers_in(directory: bytes) -> list[int]:
+    """The entries of a /proc directory that are numbers, in order; Vanished when it is gone."""
+    try:
+        return sorted(int(name) for name in os.listdir(directory) if name.isdigit())
+    except OSError as error:
+        raise translated(error, directory) from None

@@ -1,0 +1,209 @@
+"""The system calls that Python does not have, as functions that raise OSError.
+
+Some facts about calling the kernel by number:
+
+- `syscall(2)` takes a number that differs between machines; the numbers come from `numbers.py`.
+  Calls added since Linux 5.1 have the same number everywhere (pidfd_open is 434 on all of them).
+- C's `errno` belongs to a thread and is overwritten by the next failing call of anybody in it;
+  ctypes keeps a private copy for libraries opened with `use_errno=True`.
+- pidfd_open (5.3) and pidfd_getfd (5.6) need the right to ptrace the other process; so do kcmp and
+  process_vm_readv. Docker's stock seccomp profile refuses pidfd_getfd and kcmp with EPERM, older
+  ones with ENOSYS.
+- Every descriptor the kernel installs with pidfd_getfd is close-on-exec.
+
+What follows for us: each function below is one call, gives its result, and raises the OSError
+that the kernel named. Who may do what is decided (and said in words) elsewhere.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+
+from labkit.kernel.numbers import number
+
+KCMP_FILE = 0
+PR_SET_PDEATHSIG = 1
+PR_SET_CHILD_SUBREAPER = 36
+PR_GET_CHILD_SUBREAPER = 37
+PR_SET_NO_NEW_PRIVS = 38
+PR_SET_PTRACER = 0x59616D61
+PR_SET_PTRACER_ANY = -1
+SPLICE_F_NONBLOCK = 2
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def _function(symbol: str, result: type, *arguments: type) -> ctypes._CFuncPtr:  # type: ignore[name-defined]
+    """A C function of its own, so that its types are nobody else's."""
+    function = _libc[symbol]
+    function.restype = result
+    function.argtypes = arguments
+    return function
+
+
+_int, _long, _ulong, _pointer, _size = (
+    ctypes.c_int,
+    ctypes.c_long,
+    ctypes.c_ulong,
+    ctypes.c_void_p,
+    ctypes.c_size_t,
+)
+_pidfd_open = _function("syscall", _long, _long, _int, _int)
+_pidfd_getfd = _function("syscall", _long, _long, _int, _int, _int)
+_pidfd_send_signal = _function("syscall", _long, _long, _int, _int, _pointer, _int)
+_kcmp = _function("syscall", _long, _long, _int, _int, _int, _ulong, _ulong)
+_tee = _function("tee", ctypes.c_ssize_t, _int, _int, _size, ctypes.c_uint)
+_process_vm_readv = _function(
+    "process_vm_readv",
+    ctypes.c_ssize_t,
+    _int,
+    _pointer,
+    _ulong,
+    _pointer,
+    _ulong,
+    _ulong,
+)
+_prctl = _function("prctl", _int, _int, _ulong, _ulong, _ulong, _ulong)
+_statfs = _function("statfs", _int, ctypes.c_char_p, _pointer)
+_sysv = {
+    name: _function(name, _int, _int, _int, _int, _pointer) for name in ("semctl",)
+} | {name: _function(name, _int, _int, _int, _pointer) for name in ("msgctl", "shmctl")}
+_msgrcv = _function("msgrcv", ctypes.c_ssize_t, _int, _pointer, _size, _long, _int)
+
+
+def _number(name: str) -> int:
+    known = number(name)
+    return (
+        -1 if known is None else known
+    )  # no call has number -1: the kernel says ENOSYS
+
+
+_PIDFD_OPEN = _number("pidfd_open")
+_PIDFD_GETFD = _number("pidfd_getfd")
+_PIDFD_SEND_SIGNAL = _number("pidfd_send_signal")
+_KCMP = _number("kcmp")
+
+
+def _failed(call: str) -> OSError:
+    code = ctypes.get_errno()
+    return OSError(code, os.strerror(code), call)
+
+
+def pidfd_open(pid: int) -> int:
+    """A descriptor that stands for this process, and for no later one with its number."""
+    fd: int = _pidfd_open(_PIDFD_OPEN, pid, 0)
+    if fd < 0:
+        raise _failed("pidfd_open")
+    return fd
+
+
+def pidfd_getfd(pidfd: int, fd: int) -> int:
+    """A copy of another process's descriptor: the same open file description. Close it at once."""
+    copy: int = _pidfd_getfd(_PIDFD_GETFD, pidfd, fd, 0)
+    if copy < 0:
+        raise _failed("pidfd_getfd")
+    return copy
+
+
+def pidfd_send_signal(pidfd: int, signal: int) -> None:
+    """Send a signal to exactly the process the descriptor stands for."""
+    if _pidfd_send_signal(_PIDFD_SEND_SIGNAL, pidfd, signal, None, 0) < 0:
+        raise _failed("pidfd_send_signal")
+
+
+def kcmp(pid1: int, pid2: int, type: int, index1: int, index2: int) -> int:
+    """0: the same kernel object. Otherwise -1 or 1: before or after, in an order that does not change."""
+    order: int = _kcmp(_KCMP, pid1, pid2, type, index1, index2)
+    if order < 0:
+        raise _failed("kcmp")
+    return (0, -1, 1, 3)[order] if order < 3 else 1
+
+
+def tee(source: int, target: int, size: int) -> int:
+    """Copy bytes from one pipe into another without taking them, and without blocking."""
+    count: int = _tee(source, target, size, SPLICE_F_NONBLOCK)
+    if count < 0:
+        raise _failed("tee")
+    return count
+
+
+class _IoVec(ctypes.Structure):
+    _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+
+
+def process_vm_readv(pid: int, address: int, size: int) -> bytes:
+    """Bytes of another process's memory; fewer than asked for where its memory ends."""
+    buffer = ctypes.create_string_buffer(size)
+    local = _IoVec(ctypes.addressof(buffer), size)
+    remote = _IoVec(address, size)
+    count = _process_vm_readv(pid, ctypes.byref(local), 1, ctypes.byref(remote), 1, 0)
+    if count < 0:
+        raise _failed("process_vm_readv")
+    return buffer.raw[:count]
+
+
+def prctl(option: int, argument: int = 0) -> int:
+    """prctl(2) with one argument."""
+    result: int = _prctl(option, argument & (2**64 - 1), 0, 0, 0)
+    if result < 0:
+        raise _failed("prctl")
+    return result
+
+
+def become_subreaper() -> None:
+    """Orphans among our descendants become our children from now on."""
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def allow_tracer(pid: int) -> None:
+    """Let this process (and its descendants) look into us under Yama; no effect without Yama."""
+    try:
+        prctl(PR_SET_PTRACER, pid)
+    except OSError:  # EINVAL: no Yama here, so there is nothing to allow
+        pass
+
+
+def die_with_parent(signal: int) -> None:
+    """Have the kernel send us this signal when the thread that made us ends."""
+    prctl(PR_SET_PDEATHSIG, signal)
+
+
+def filesystem_type(path: bytes) -> int:
+    """The magic number of the filesystem a path is on (statfs(2)): 0x19800202 is mqueue."""
+    buffer = ctypes.create_string_buffer(256)
+    if _statfs(path, ctypes.addressof(buffer)) < 0:
+        raise _failed("statfs")
+    return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
+
+
+def semctl(semid: int, semnum: int, command: int, argument: int | None = None) -> int:
+    """semctl(2); `argument` is the union's value: an address for GETALL and IPC_STAT."""
+    result: int = _sysv["semctl"](semid, semnum, command, argument)
+    if result < 0:
+        raise _failed("semctl")
+    return result
+
+
+def msgctl(msqid: int, command: int, address: int | None = None) -> int:
+    """msgctl(2)."""
+    result: int = _sysv["msgctl"](msqid, command, address)
+    if result < 0:
+        raise _failed("msgctl")
+    return result
+
+
+def shmctl(shmid: int, command: int, address: int | None = None) -> int:
+    """shmctl(2)."""
+    result: int = _sysv["shmctl"](shmid, command, address)
+    if result < 0:
+        raise _failed("shmctl")
+    return result
+
+
+def msgrcv(msqid: int, address: int, size: int, type: int, flags: int) -> int:
+    """msgrcv(2): the number of bytes of the message's text."""
+    result: int = _msgrcv(msqid, address, size, type, flags)
+    if result < 0:
+        raise _failed("msgrcv")
+    return result

@@ -1,0 +1,205 @@
+"""One look at the kernel: what is shared by everything that takes part in it.
+
+`XRay.look` makes a `Look`, finds the processes, reads their descriptors, and then asks one module of
+this package for each sort of object:
+
+    pipes.py     pipes and FIFOs
+    sockets.py   Unix and internet sockets
+    sysv.py      System V segments, semaphore sets, message queues
+    posix.py     POSIX semaphores and message queues
+    memory.py    memfds, POSIX shared memory, and the mappings of every process
+    files.py     regular files, eventfd, epoll, signalfd, timerfd, terminals, locks
+
+Facts come from `labkit.kernel` (plain pids and numbers in, plain facts out, knowing nothing of scenes);
+the modules here turn facts into the objects of a Scene. Each has one or both of
+
+    descriptors(look, held)   `held`: the descriptors of its sort, in order of pid and fd. For each it
+                              calls `look.place(held, id)`, and `look.add(object)` once an object.
+    objects(look)             called once, at the end: adds what was reached without a descriptor:
+                              whatever `look.reached(kind)` names and is not in `look.objects` yet
+                              (for example a semaphore set that somebody is blocked on).
+
+and is imported only when it is needed. The order of a look: all `descriptors`, then every blocked
+call, then all `objects`. A blocked call finds its object so:
+
+    with a descriptor         `look.placed[pid, fd]`
+    semop, msgrcv, msgsnd     `look.reach("sysv-sem", semid)`, `look.reach("sysv-msg", msqid)`
+    futex                     `posix.futex(look, pid, address) -> id or None`
+    flock, fcntl locks        `files.lock_waited(look, pid, call, fd, arguments) -> id or None`
+
+(the two functions are asked when their module has them.) None of the modules fails because the world
+moved: what is gone (`Vanished`) is left out, what is refused (`PermissionError`, or any OSError)
+becomes None in the object and one `look.limit(what, because)`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Hashable, Iterator
+from typing import NamedTuple
+
+from labkit.errors import Vanished
+from labkit.kernel import proc, syscalls
+from labkit.scene import AnyObject, Limit, Mapping
+
+
+class Held(NamedTuple):
+    """One row of a process's descriptor table, as read."""
+
+    pid: int
+    fd: int
+    link: bytes
+    """As /proc/PID/fd/N says: `pipe:[123]`, `anon_inode:[eventpoll]`, `/tmp/x (deleted)`."""
+    info: proc.FdInfo | None
+    stat: os.stat_result | None
+    """Of what is open; only for links that are paths."""
+
+    @property
+    def path(self) -> bytes:
+        """The name under which the kernel reaches the open object: /proc/PID/fd/N."""
+        return b"/proc/%d/fd/%d" % (self.pid, self.fd)
+
+
+class Seen(NamedTuple):
+    """One process of the look."""
+
+    stat: proc.Stat
+    status: proc.Status | None
+    threads: tuple[int, ...]
+    name: str
+    root: int
+    """The pid of the program it belongs to."""
+
+
+class Numbers:
+    """Numbers that stay: the same object has the same id in every look of one XRay."""
+
+    def __init__(self) -> None:
+        self._ids: dict[tuple[str, Hashable], str] = {}
+        self._last: dict[str, int] = {}
+
+    def id(self, kind: str, identity: Hashable) -> str:
+        """`pipe-1`, `pipe-2`… in the order first seen."""
+        known = self._ids.get((kind, identity))
+        if known is None:
+            self._last[kind] = self._last.get(kind, 0) + 1
+            known = self._ids[kind, identity] = f"{kind}-{self._last[kind]}"
+        return known
+
+
+class Look:
+    """One look: what has been read so far, and where to put what is found."""
+
+    def __init__(self, numbers: Numbers, all_objects: bool = False) -> None:
+        self.numbers = numbers
+        self.all_objects = all_objects
+        self.seen: dict[int, Seen] = {}
+        """The processes of the picture, in its order."""
+        self.held: dict[int, list[Held] | None] = {}
+        """Their descriptors; None where they may not be seen."""
+        self.placed: dict[tuple[int, int], str] = {}
+        """(pid, fd) -> id of the object."""
+        self.objects: dict[str, AnyObject] = {}
+        self.mappings: dict[int, tuple[Mapping, ...] | None] = {}
+        """pid -> its mappings of objects; filled by memory.py."""
+        self.limits: dict[str, Limit] = {}
+        self._reached: dict[str, dict[Hashable, str]] = {}
+        self._maps: dict[int, list[proc.Map] | None] = {}
+        self._pidfds: dict[int, int] = {}
+        self._filesystems: dict[int, int | None] = {}
+
+    # --- objects
+
+    def reach(self, kind: str, identity: Hashable) -> str:
+        """The id of an object, known from now on to be in the picture.
+
+        Identities: pipe, fifo, unix-socket, inet-socket: inode (fifo: (device, inode)); sysv-*: the
+        kernel's id (semid…); files, shm, semaphores: (device, inode); others: what tells them apart.
+        """
+        id = self.numbers.id(kind, identity)
+        self._reached.setdefault(kind, {})[identity] = id
+        return id
+
+    def reached(self, kind: str) -> dict[Hashable, str]:
+        """identity -> id of everything of this kind that is in the picture."""
+        return dict(self._reached.get(kind, {}))
+
+    def add(self, object: AnyObject) -> None:
+        """Put an object into the picture (again: the later one counts)."""
+        self.objects[object.id] = object
+
+    def place(self, held: Held, id: str) -> None:
+        """Say which object a descriptor is open on."""
+        self.placed[held.pid, held.fd] = id
+
+    def limit(self, what: str, because: str) -> None:
+        """Say once what could not be seen, and why."""
+        self.limits.setdefault(what, Limit(what, because))
+
+    # --- looking into a process
+
+    @contextlib.contextmanager
+    def copy(self, pid: int, fd: int) -> Iterator[int]:
+        """A copy of a process's descriptor, closed at the end of the `with`: be quick.
+
+        Vanished when the process or descriptor is gone; OSError when the machine refuses.
+        """
+        copy = self._copied(pid, fd)
+        try:
+            yield copy
+        finally:
+            os.close(copy)
+
+    def _copied(self, pid: int, fd: int) -> int:
+        try:
+            if pid not in self._pidfds:
+                self._pidfds[pid] = syscalls.pidfd_open(pid)
+            return syscalls.pidfd_getfd(self._pidfds[pid], fd)
+        except OSError as error:
+            raise _translated(error, pid, fd) from None
+
+    def maps(self, pid: int) -> list[proc.Map] | None:
+        """The process's memory map, read once a look; None when it is gone or refused."""
+        if pid not in self._maps:
+            try:
+                self._maps[pid] = proc.parse_maps(
+                    proc.read(b"/proc/%d/maps" % pid, 65536)
+                )
+            except (Vanished, OSError):
+                self._maps[pid] = None
+        return self._maps[pid]
+
+    def memory(self, pid: int, address: int, size: int) -> bytes | None:
+        """Bytes of a process's memory; None when they can't all be read."""
+        try:
+            data = syscalls.process_vm_readv(pid, address, size)
+        except (OSError, ValueError):
+            return None
+        return data if len(data) == size else None
+
+    def filesystem(self, held: Held) -> int | None:
+        """The magic number (statfs(2)) of the filesystem an open path is on, asked once a device."""
+        if held.stat is None:
+            return None
+        device = held.stat.st_dev
+        if device not in self._filesystems:
+            try:
+                self._filesystems[device] = syscalls.filesystem_type(held.path)
+            except OSError:
+                return None
+        return self._filesystems[device]
+
+    def close(self) -> None:
+        """Give back every descriptor the look holds."""
+        for pidfd in self._pidfds.values():
+            os.close(pidfd)
+        self._pidfds.clear()
+
+
+def _translated(error: OSError, pid: int, fd: int) -> Exception:
+    import errno
+
+    if error.errno in (errno.ESRCH, errno.EBADF):
+        return Vanished(f"fd {fd} of process {pid} is gone.")
+    return error
