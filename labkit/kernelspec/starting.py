@@ -1,0 +1,84 @@
+"""Starts ipykernel in a room, under a guard; without a room where none can be had, and says why.
+
+It runs at every start of a kernel, so it imports little. What the kernel and its programs find in
+their environment:
+
+    LABKIT_SCOPE        a word that no other kernel has; names and keys are made from it
+    LABKIT_SCRATCH      a folder that is this room's alone and goes with it; not set without a room
+    LABKIT_OUTSIDE_IPC  set in a room (`room.inside()` reads it)
+    LABKIT_NO_ROOM      set without a room: the reason, for people
+"""
+
+from __future__ import annotations
+
+import contextlib
+import glob
+import os
+import sys
+
+from labkit import room
+from labkit.kernelspec import guard
+
+EXTENSION = "labkit"
+
+
+def start(arguments: list[str]) -> int:
+    """Run the kernel until it ends or Jupyter does; `arguments` go to ipykernel."""
+    parent = _jupyter()
+    _prepare_environment()
+    kernel = [sys.executable, "-m", "ipykernel_launcher", *arguments]
+    kernel += [f"--IPKernelApp.extra_extensions={EXTENSION}"]
+    reason = room.why_no_room()
+    if reason is None:
+        kernel = room.in_room(kernel, private=_scratch())
+    else:
+        os.environ[room.NO_ROOM] = reason
+    status = guard.run(kernel, parent)
+    if os.getppid() != parent:
+        _remove_connection(arguments)
+    return status
+
+
+def _jupyter() -> int:
+    """The pid whose end means ours: our parent's, unless Jupyter has gone before we could look."""
+    parent, said = os.getppid(), os.environ.get("JPY_PARENT_PID", "")
+    if (
+        said.isdigit()
+        and int(said) not in (parent, 1)
+        and not os.path.exists(f"/proc/{said}")
+    ):
+        sys.exit("labkit: the Jupyter that asked for this kernel is gone.")
+    return parent
+
+
+def _remove_connection(arguments: list[str]) -> None:
+    """What Jupyter would have removed, had it lived: the connection file and its `ipc` sockets."""
+    for file in arguments[arguments.index("-f") + 1 :][:1] if "-f" in arguments else []:
+        sockets = glob.glob(glob.escape(os.path.splitext(file)[0]) + "-ipc-*")
+        for path in [file, *sockets]:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+
+
+def _prepare_environment() -> None:
+    """What the kernel inherits. A pid of 1 tells ipykernel that its parent is not to be polled."""
+    for name in ("PYTEST_CURRENT_TEST", room.NO_ROOM, room.OUTSIDE, "LABKIT_SCRATCH"):
+        os.environ.pop(name, None)
+    os.environ["JPY_PARENT_PID"] = "1"
+    os.environ["LABKIT_SCOPE"] = os.urandom(6).hex()
+    here = os.path.dirname(sys.executable)
+    path = os.environ.get("PATH", os.defpath)
+    if here not in path.split(os.pathsep):
+        os.environ["PATH"] = here + os.pathsep + path
+
+
+def _scratch() -> list[str]:
+    """The folder over which a room lays its scratch space; empty itself, and there once per user."""
+    cache = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = os.path.join(cache, "labkit", "scratch")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError:
+        return []
+    os.environ["LABKIT_SCRATCH"] = os.path.realpath(folder)
+    return [folder]

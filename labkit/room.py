@@ -1,0 +1,172 @@
+"""A room: a command in Linux namespaces of its own, so that it meets nobody and leaves nothing.
+
+Some facts about namespaces and bubblewrap:
+
+- System V objects and POSIX queues belong to an IPC namespace, `/dev/shm` is a mount, pids belong to
+  a PID namespace. When the first process of a PID namespace ends, the kernel kills all others in it
+  (also daemons); when the last process of an IPC namespace ends, its objects go.
+- Anyone may make them inside a new user namespace, unless the machine says no: Ubuntu since 23.10
+  (AppArmor), Docker's seccomp filter, or a limit of zero in /proc/sys/user.
+- `--die-with-parent` is PR_SET_PDEATHSIG: it means the parent *thread*, and between bubblewrap's two
+  clones there is a moment when nobody would be told. So whoever starts a room should be
+  single-threaded and a subreaper (`labkit/kernelspec/guard.py` is).
+- A new /proc can be mounted only where the old one has nothing hidden; in containers it often has.
+- Capabilities inside a room are over the room only, also for root.
+
+What follows for us: `in_room` only writes the command line; `why_no_room` tries it, and says in a
+sentence why it failed and what to type.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+import subprocess
+from collections.abc import Iterable, Sequence
+
+OUTSIDE = "LABKIT_OUTSIDE_IPC"
+"""The environment variable that tells a room's processes which IPC namespace they are *not* in."""
+
+NO_ROOM = "LABKIT_NO_ROOM"
+"""The environment variable that tells a notebook's processes why it has no room."""
+
+_NAMESPACES = (
+    "--unshare-user",
+    "--unshare-ipc",
+    "--unshare-pid",
+    "--die-with-parent",
+    "--new-session",
+)
+
+
+def in_room(
+    argv: Sequence[str],
+    *,
+    network: bool = True,
+    read_only: bool = False,
+    writable: Iterable[str] = (),
+    private: Iterable[str] = (),
+) -> list[str]:
+    """The command that runs `argv` in a room of its own.
+
+    Files are those of the machine; `read_only` makes all of them so, but for the folders named in
+    `writable`. The folders in `private` (which must exist) are empty in the room, and what is put
+    there goes with it. Without `network` there is only the room's own loopback.
+    """
+    root = "--ro-bind" if read_only else "--bind"
+    command = [
+        bubblewrap() or "bwrap",
+        *_NAMESPACES,
+        root,
+        "/",
+        "/",
+        "--dev-bind",
+        "/dev",
+        "/dev",
+    ]
+    command += ["--tmpfs", "/dev/shm", "--proc", "/proc"]
+    if os.path.isdir("/dev/mqueue"):
+        command += ["--mqueue", "/dev/mqueue"]
+    for folder in private:
+        command += ["--tmpfs", os.path.realpath(folder)]
+    for folder in writable:
+        command += ["--bind", os.path.realpath(folder), os.path.realpath(folder)]
+    if not network:
+        command += ["--unshare-net"]
+    return [*command, "--setenv", OUTSIDE, _ipc_namespace(), "--", *argv]
+
+
+def inside() -> bool:
+    """True in a process that runs in a room of ours."""
+    outside = os.environ.get(OUTSIDE)
+    return outside is not None and outside != _ipc_namespace()
+
+
+def bubblewrap() -> str | None:
+    """The path of bubblewrap's program, or None."""
+    return shutil.which("bwrap") or shutil.which(
+        "bwrap", path="/usr/local/bin:/usr/bin:/bin"
+    )
+
+
+@functools.cache
+def why_no_room() -> str | None:
+    """None when rooms can be had here; else why not and what to do about it. It tries once, for 10 ms."""
+    if bubblewrap() is None:
+        return "bubblewrap is not installed (on Debian and Ubuntu: sudo apt install bubblewrap)."
+    trial = subprocess.run(
+        in_room(["/bin/sh", "-c", "exit 0"]),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        errors="replace",
+    )
+    return None if trial.returncode == 0 else explain(trial.stderr.strip())
+
+
+def explain(complaint: str) -> str:
+    """Why bubblewrap failed, from what it said and from what the kernel says, with the remedy."""
+    if _setting("user/max_user_namespaces") == "0":
+        return _refused(
+            "user.max_user_namespaces is 0", "user.max_user_namespaces=15000"
+        )
+    if _setting("kernel/unprivileged_userns_clone") == "0" and os.geteuid() != 0:
+        return _refused(
+            "kernel.unprivileged_userns_clone is 0",
+            "kernel.unprivileged_userns_clone=1",
+        )
+    if (
+        _setting("kernel/apparmor_restrict_unprivileged_userns") == "1"
+        and os.geteuid() != 0
+    ):
+        return _APPARMOR.format(bwrap=bubblewrap() or "/usr/bin/bwrap")
+    if "mount proc" in complaint:
+        return f"part of /proc is hidden here, as containers do ({complaint}). {_CONTAINER}"
+    if _seccomp_filter():
+        return f"a seccomp filter, as containers have, refuses new namespaces ({complaint}). {_CONTAINER}"
+    return f"bubblewrap could not make one; it said: {complaint or 'nothing'}."
+
+
+_CONTAINER = (
+    "With Docker, start the container with: --security-opt seccomp=unconfined "
+    "--security-opt apparmor=unconfined --security-opt systempaths=unconfined"
+)
+
+_APPARMOR = """\
+this system's AppArmor keeps ordinary users from making namespaces (Ubuntu since 23.10 does). \
+To allow it for bubblewrap, type these lines once:
+
+sudo tee /etc/apparmor.d/bwrap >/dev/null <<'END'
+abi <abi/4.0>,
+include <tunables/global>
+profile bwrap {bwrap} flags=(unconfined) {{
+  userns,
+  include if exists <local/bwrap>
+}}
+END
+sudo apparmor_parser -r /etc/apparmor.d/bwrap
+"""
+
+
+def _refused(what: str, setting: str) -> str:
+    return f"this system allows no new user namespaces ({what}). To allow them: sudo sysctl -w {setting}"
+
+
+def _setting(name: str) -> str | None:
+    """A kernel setting's value, or None where the kernel does not have it."""
+    try:
+        with open(f"/proc/sys/{name}", encoding="ascii") as file:
+            return file.read().strip()
+    except OSError:
+        return None
+
+
+def _seccomp_filter() -> bool:
+    with open("/proc/self/status", encoding="utf-8", errors="replace") as status:
+        return any(line.split() == ["Seccomp:", "2"] for line in status)
+
+
+def _ipc_namespace() -> str:
+    return os.readlink("/proc/self/ns/ipc")
