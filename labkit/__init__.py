@@ -5,6 +5,9 @@ before it (`tests/test_layers.py` sees to that):
 
     kernel/        the only code that touches the Linux kernel; one file per interface
     scene.py       one frozen picture of some processes and all they share; pure data
+    words.py       how calls, amounts and names are said; pure
+    enablers.py    a Scene -> for each wait, who could end it; pure
+    because.py     a knot of waits -> a sentence; pure
     waits.py       a Scene -> who waits for whom, and which waits can never end; pure
     look/          one look: the kernel's facts -> the objects of a Scene; one file per sort of object
     xray.py        pids -> a Scene

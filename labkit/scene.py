@@ -190,6 +190,8 @@ class UnixSocket(Object):
     """Of a listener: connections not yet accepted."""
     in_flight: int | None = None
     """Descriptors travelling in the messages waiting here."""
+    others: bool | None = None
+    """As of a pipe: does somebody outside the picture have it too?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -207,6 +209,8 @@ class InetSocket(Object):
     backlog: int | None = None
     waiting: int | None = None
     head: bytes | None = None
+    others: bool | None = None
+    """As of a pipe: does somebody outside the picture have it too?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,6 +263,8 @@ class Memory(Object):
     unlinked: bool | None = None
     seals: tuple[str, ...] | None = None
     head: bytes | None = None
+    others: bool | None = None
+    """As of a pipe: does somebody outside the picture have it too?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -267,6 +273,9 @@ class PosixSem(Object):
 
     value: int | None = None
     waiting: int | None = None
+    unlinked: bool | None = None
+    others: bool | None = None
+    """As of a pipe: does somebody outside the picture have it too?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -292,6 +301,8 @@ class EventFd(Object):
     kinds: ClassVar[tuple[str, ...]] = ("eventfd",)
 
     count: int | None = None
+    others: bool | None = None
+    """As of a pipe: does somebody outside the picture have it too?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,336 @@
+"""Who could end a wait: for each blocked thread, the processes seen that could, and who else might.
+
+Everything here answers for one thread at a time; `waits` puts the answers together. There are four
+answers to "could somebody end this whom we do not see?":
+
+    OPEN      yes, or not known: the thread counts as able to go on.
+    CLOSED    no: only those listed can.
+    RELATED   strangers practically cannot (a private key); the wait counts as one that can't end only
+              if another process listed waits, by whatever way, for this one.
+    CROSSED   strangers could (a name in the file system, a public key), but need not exist; it counts
+              only if, besides, that other process waits for a *different* thing. So two processes that
+              took two semaphores crosswise are found, and a consumer whose producer has not been
+              started yet is left in peace.
+"""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from labkit.scene import (
+    AnyObject,
+    Blocked,
+    EventFd,
+    File,
+    InetSocket,
+    Lock,
+    Memory,
+    Pipe,
+    PosixMq,
+    PosixSem,
+    Process,
+    Scene,
+    SysvSem,
+    SysvShm,
+    Thread,
+    TimerFd,
+    UnixSocket,
+)  # fmt: skip
+from labkit.words import CHILDREN, CHOICES, READS, SEMAPHORES, WRITES
+
+_OWN_SIGNALS = frozenset(
+    {"SIGINT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS", "SIGPIPE"}
+)
+"""Handlers that a language's run-time installs by itself: they say nothing about the program's plan."""
+
+
+class Proof(enum.Enum):
+    OPEN = 0
+    RELATED = 1
+    CROSSED = 2
+    CLOSED = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """What could end the wait of one thread."""
+
+    pid: int
+    tid: int
+    blocked: Blocked
+    by: tuple[int, ...] = ()
+    """Who is seen that could end it, in order of pid."""
+    proof: Proof = Proof.OPEN
+    also: frozenset[int] = frozenset()
+    """Who else could, by an unusual way: nothing is claimed while one of these can act."""
+    thing: tuple[str | None, int] = (None, 0)
+    """What is waited for: the object's id, and the number of the semaphore in its set."""
+
+
+class Seen:
+    """A scene with indexes: who holds what."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.processes = {p.pid: p for p in scene.processes}
+        self.objects: dict[str, AnyObject] = {o.id: o for o in scene.objects}
+        self.live = {p.pid: threads for p in scene.processes if (threads := live_threads(p))}
+        self.hidden = any(p.descriptors is None for p in scene.processes if p.pid in self.live)
+        self.in_flight = any(isinstance(o, UnixSocket) and o.in_flight for o in scene.objects)
+        self._holders: dict[str, set[int]] = {}
+        for process in scene.processes:
+            for held in process.descriptors or ():
+                self._hold(held.object, process.pid)
+        self._mappers: dict[str, set[int]] = {}
+        for process in scene.processes:
+            for mapping in process.mappings or ():
+                self._mappers.setdefault(mapping.object, set()).add(process.pid)
+
+    def _hold(self, object: str | None, pid: int) -> None:
+        if object is not None:
+            self._holders.setdefault(object, set()).add(pid)
+
+    def holders(self, id: str | None) -> set[int]:
+        """Those who have a descriptor of it."""
+        return self._holders.get(id or "", set())
+
+    def users(self, id: str | None) -> set[int]:
+        """Those who have a descriptor of it, or have it in their memory."""
+        return self.holders(id) | self._mappers.get(id or "", set())
+
+    def can_act_by_itself(self, pid: int) -> bool:
+        """It has a handler for an alarm, or a timer that runs."""
+        process = self.processes[pid]
+        caught = process.signals.caught if process.signals else ()
+        return any(_is_alarm(name) for name in caught) or any(
+            _ticks(self.objects.get(held.object or "")) for held in process.descriptors or ()
+        )
+
+    def awaits_signals(self, pid: int) -> bool:
+        """It has handlers of its own, which may well write into its own pipe."""
+        signals = self.processes[pid].signals
+        return signals is not None and not _OWN_SIGNALS.issuperset(signals.caught)
+
+
+def _is_alarm(name: str) -> bool:
+    return name in ("SIGALRM", "SIGIO", "SIGPOLL") or name.startswith("SIGRT")
+
+
+def _ticks(object: AnyObject | None) -> bool:
+    return isinstance(object, TimerFd) and object.remaining_ns != 0
+
+
+def live_threads(process: Process) -> tuple[Thread, ...]:
+    """The threads that have not ended; the main one knows what the process is blocked in."""
+    threads = process.threads or (Thread(process.pid, process.state, process.blocked),)
+    return tuple(
+        Thread(t.tid, t.state, process.blocked) if t.tid == process.pid and t.blocked is None else t
+        for t in threads
+        if t.state not in ("zombie", "dead")
+    )
+
+
+def endings(seen: Seen) -> list[Ending]:
+    """For each thread that is blocked in a call: who could end that."""
+    return [
+        ending(seen, pid, thread.tid, thread.blocked)
+        for pid, threads in sorted(seen.live.items())
+        for thread in threads
+        if thread.blocked is not None and thread.state == "sleeping"
+    ]
+
+
+def ending(seen: Seen, pid: int, tid: int, blocked: Blocked) -> Ending:
+    """Who could end this wait."""
+    by, proof, also, part = _who(seen, pid, blocked)
+    if blocked.timed is not False or not by:
+        proof = Proof.OPEN
+    return Ending(pid, tid, blocked, tuple(sorted(by)), proof, frozenset(also), (blocked.object, part))
+
+
+_Who = tuple[set[int], Proof, Iterable[int], int]
+_NOT_KNOWN: _Who = (set(), Proof.OPEN, (), 0)
+
+
+def _who(seen: Seen, pid: int, blocked: Blocked) -> _Who:
+    if blocked.call in CHILDREN:
+        return _children(seen, blocked)
+    if blocked.call in CHOICES:
+        return _choice(seen, pid, blocked)
+    if blocked.call in SEMAPHORES:
+        return _sysv_semaphore(seen, pid, blocked)
+    object = seen.objects.get(blocked.object or "")
+    if blocked.call == "futex" or isinstance(object, PosixSem):
+        return _futex(seen, pid, object, blocked)
+    if isinstance(object, (Lock, File)) and blocked.call in ("flock", "fcntl", "lockf", "fcntl64"):
+        return _lock(seen, pid, object)
+    if isinstance(object, PosixMq):
+        return seen.holders(object.id) - {pid}, Proof.OPEN, (), 0
+    if blocked.call in READS:
+        return _ready(seen, pid, object, reading=True)
+    if blocked.call in WRITES:
+        return _ready(seen, pid, object, reading=False)
+    return _NOT_KNOWN
+
+
+def _children(seen: Seen, blocked: Blocked) -> _Who:
+    children = set(blocked.children or ())
+    alive = all(child in seen.live for child in children)
+    return children, Proof.CLOSED if alive else Proof.OPEN, (), 0
+
+
+def _choice(seen: Seen, pid: int, blocked: Blocked) -> _Who:
+    """A poll ends when any of its descriptors is ready: all of them must be hopeless."""
+    by: set[int] = set()
+    also = set(seen.holders(blocked.object)) if blocked.object else set()
+    proof = Proof.CLOSED
+    for watched in blocked.on:
+        object = seen.objects.get(watched.object or "")
+        for reading, word in ((True, "readable"), (False, "writable")):
+            if word in watched.events:
+                more, one, others, _ = _ready(seen, pid, object, reading)
+                by |= more
+                also |= set(others)
+                proof = proof if one is Proof.CLOSED else Proof.OPEN
+        if "able" not in watched.events:
+            proof = Proof.OPEN
+    return by, proof, also, 0
+
+
+def _ready(seen: Seen, pid: int, object: AnyObject | None, reading: bool) -> _Who:
+    """Who could make this readable (or writable, or end it)."""
+    if isinstance(object, Pipe):
+        return _pipe(seen, pid, object, reading)
+    if isinstance(object, (UnixSocket, InetSocket)):
+        return _socket(seen, pid, object, reading)
+    if isinstance(object, EventFd) and reading:
+        by = seen.holders(object.id)
+        proven = object.others is False and not object.count and not seen.in_flight
+        return by, _own_pipe(seen, pid, by, proven), (), 0
+    return _NOT_KNOWN
+
+
+def _pipe(seen: Seen, pid: int, pipe: Pipe, reading: bool) -> _Who:
+    by = {end.pid for end in (pipe.writers if reading else pipe.readers)}
+    moving = bool(pipe.queued) if reading else pipe.queued == 0
+    proven = pipe.others is False and not moving and not seen.in_flight
+    proof = _own_pipe(seen, pid, by, proven) if reading else Proof.CLOSED if proven else Proof.OPEN
+    if pipe.kind == "fifo" and proof is Proof.CLOSED:
+        # A server that keeps a write end of its own FIFO open waits for strangers: that is its trade.
+        proof = Proof.OPEN if pid in by else Proof.CROSSED
+    return by, proof, (), 0
+
+
+def _own_pipe(seen: Seen, pid: int, by: set[int], proven: bool) -> Proof:
+    """A process may mean to be woken through its own pipe, by a signal handler that writes into it."""
+    if not proven or (pid in by and seen.awaits_signals(pid)):
+        return Proof.OPEN
+    return Proof.CLOSED
+
+
+def _socket(seen: Seen, pid: int, socket: UnixSocket | InetSocket, reading: bool) -> _Who:
+    peer = seen.objects.get(socket.peer or "")
+    if not isinstance(peer, (UnixSocket, InetSocket)):
+        return _NOT_KNOWN
+    by, own = seen.holders(peer.id), seen.holders(socket.id)
+    arrived = socket.queued if isinstance(socket, UnixSocket) else socket.receive_queue
+    moving = bool(arrived) if reading else False
+    proven = peer.others is False and socket.others is False and not (
+        moving or seen.hidden or seen.in_flight or _strangers_can_send(socket)
+    )  # fmt: skip
+    return by, _own_pipe(seen, pid, by, proven), own - {pid}, 0
+
+
+def _strangers_can_send(socket: UnixSocket | InetSocket) -> bool:
+    if socket.state == "listening":
+        return True
+    if isinstance(socket, UnixSocket):
+        return socket.type == "dgram" and socket.path is not None
+    return not (socket.protocol or "").startswith("tcp")
+
+
+def _sysv_semaphore(seen: Seen, pid: int, blocked: Blocked) -> _Who:
+    """Whoever last did something to the semaphore holds it; but anybody in the picture may post it."""
+    sem = seen.objects.get(blocked.object or "")
+    if not isinstance(sem, SysvSem) or sem.values is None or sem.last is None:
+        return _NOT_KNOWN
+    number = _hopeless(sem.values, blocked.operations)
+    if number is None or number >= len(sem.last):
+        return _NOT_KNOWN
+    last = sem.last[number]
+    if last not in seen.live:
+        return set(), Proof.OPEN, (), number
+    proof = Proof.RELATED if sem.key == 0 else Proof.CROSSED
+    return {last}, proof, seen.live, number
+
+
+def _hopeless(values: tuple[int, ...], operations: tuple[tuple[int, int], ...]) -> int | None:
+    """The number of the first semaphore whose value does not allow its operation; None: all do."""
+    now = list(values)
+    for number, change in operations:
+        if number >= len(now):
+            return None
+        if (change == 0 and now[number] != 0) or now[number] + change < 0:
+            return number
+        now[number] += change
+    return None
+
+
+def _futex(seen: Seen, pid: int, object: AnyObject | None, blocked: Blocked) -> _Who:
+    if blocked.object is None:
+        # A word in the process's own memory: nobody else can get at it.
+        known = seen.processes[pid].mappings is not None
+        return {pid}, Proof.CLOSED if known else Proof.OPEN, (), 0
+    if not isinstance(object, (PosixSem, Memory, SysvShm)):
+        return _NOT_KNOWN
+    return seen.users(object.id) | {pid}, _shared_word(seen, object), (), 0
+
+
+def _shared_word(seen: Seen, object: PosixSem | Memory | SysvShm) -> Proof:
+    if isinstance(object, PosixSem) and object.value:
+        return Proof.OPEN
+    if isinstance(object, SysvShm):
+        return Proof.CROSSED
+    if object.others:
+        return Proof.OPEN
+    return Proof.CLOSED if object.others is False and _has_no_name(object) else Proof.CROSSED
+
+
+def _has_no_name(object: PosixSem | Memory) -> bool:
+    """Nobody can open it any more: it is reached by those who have it, and their children."""
+    return object.kind == "memfd" or object.unlinked is True
+
+
+def _lock(seen: Seen, pid: int, object: Lock | File) -> _Who:
+    locks = [object] if isinstance(object, Lock) else _locks_of(seen, object, pid)
+    by: set[int] = set()
+    for lock in locks:
+        if not lock.holders or not all(holder in seen.live for holder in lock.holders):
+            return set(), Proof.OPEN, (), 0
+        by |= set(lock.holders)
+        if lock.type != "posix":
+            by |= _share_description(seen, set(lock.holders), lock.file)
+    return by, Proof.CLOSED, (), 0
+
+
+def _locks_of(seen: Seen, file: File, pid: int) -> list[Lock]:
+    locks = [o for o in seen.scene.objects if isinstance(o, Lock) and o.file == file.id]
+    return [lock for lock in locks if pid in (lock.waiting or ())] or locks
+
+
+def _share_description(seen: Seen, holders: set[int], file: str | None) -> set[int]:
+    """Those who have the holders' open file description too, and could unlock it."""
+    descriptions = {
+        held.description
+        for pid in holders
+        for held in seen.processes[pid].descriptors or ()
+        if held.object == file and held.description is not None
+    }
+    return {
+        process.pid
+        for process in seen.scene.processes
+        for held in process.descriptors or ()
+        if held.description in descriptions
+    }

@@ -1,0 +1,118 @@
+"""Who waits for whom, and which waits can never end: from a Scene alone. Pure.
+
+A process can act while any of its threads can. A thread can act unless it sleeps in a call that has no
+time limit, and everybody who could end that call is seen. So, of all live processes, take away each
+that has a thread which can act, or which waits for somebody taken away already; do it again until
+nothing changes. Those who are left wait only for one another, for ever: unless a signal arrives.
+
+Within them, a knot is a smallest group that waits for nobody outside it. Each knot is one finding; who
+merely waits for a knot is named behind it.
+
+What is not certain is not claimed. `enablers` says when somebody unseen could end a wait.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+from labkit import because
+from labkit.enablers import Ending, Proof, Seen, endings
+from labkit.scene import Deadlock, Scene, Wait
+
+
+def waits(scene: Scene) -> tuple[Wait, ...]:
+    """For each blocked thread: what it waits for, and who could end that, as far as can be seen."""
+    return tuple(Wait(e.pid, e.tid, e.blocked.object, e.by) for e in endings(Seen(scene)))
+
+
+def deadlocks(scene: Scene) -> tuple[Deadlock, ...]:
+    """Every knot of processes that can never go on, each with a sentence that says why."""
+    return judge(scene).deadlocks
+
+
+def judge(scene: Scene) -> Scene:
+    """The same scene with `waits` and `deadlocks` filled in."""
+    seen = Seen(scene)
+    found = endings(seen)
+    return dataclasses.replace(
+        scene,
+        waits=tuple(Wait(e.pid, e.tid, e.blocked.object, e.by) for e in found),
+        deadlocks=_findings(seen, found),
+    )
+
+
+def _findings(seen: Seen, found: list[Ending]) -> tuple[Deadlock, ...]:
+    stuck = _Stuck(seen, found)
+    findings = []
+    told: set[int] = set()
+    for knot in stuck.knots():
+        followers = stuck.followers(knot) - told
+        told |= followers
+        findings.append(
+            Deadlock(
+                processes=(*sorted(knot), *sorted(followers)),
+                because=because.sentence(seen, stuck.of(knot), stuck.of(followers)),
+            )
+        )
+    return tuple(findings)
+
+
+class _Stuck:
+    """The largest set of processes none of which can be woken from outside it."""
+
+    def __init__(self, seen: Seen, found: list[Ending]) -> None:
+        self.threads: dict[int, list[Ending]] = {}
+        for ending in found:
+            self.threads.setdefault(ending.pid, []).append(ending)
+        self.pids = {
+            pid
+            for pid, mine in self.threads.items()
+            if len(mine) == len(seen.live[pid])
+            and not any(e.proof is Proof.OPEN for e in mine)
+            and not seen.can_act_by_itself(pid)
+        }
+        while able := {pid for pid in self.pids if any(map(self._can_end, self.threads[pid]))}:
+            self.pids -= able
+
+    def of(self, pids: Iterable[int]) -> list[Ending]:
+        """The waits of these processes' threads."""
+        return [ending for pid in sorted(pids) for ending in self.threads[pid]]
+
+    def _can_end(self, ending: Ending) -> bool:
+        if not (self.pids.issuperset(ending.by) and self.pids.issuperset(ending.also)):
+            return True
+        if ending.proof is Proof.CLOSED:
+            return False
+        return not any(self._waits_back(other, ending) for other in ending.by if other != ending.pid)
+
+    def _waits_back(self, other: int, ending: Ending) -> bool:
+        """`other`, who could end this wait, itself waits (by whatever way) for the one who waits."""
+        things = {e.thing for e in self.threads[other] if e.thing[0] is not None}
+        crossed = ending.proof is Proof.RELATED or bool(things - {ending.thing})
+        return crossed and ending.pid in self.awaited(other)
+
+    def awaited(self, pid: int) -> set[int]:
+        """All those for whom it waits, directly or by way of others."""
+        reached: set[int] = set()
+        todo = [pid]
+        while todo:
+            for ending in self.threads[todo.pop()]:
+                new = (set(ending.by) & self.pids) - reached
+                reached |= new
+                todo.extend(new)
+        return reached
+
+    def knots(self) -> list[set[int]]:
+        """The smallest groups that wait for nobody outside them, in order of their lowest pid."""
+        awaited = {pid: self.awaited(pid) for pid in self.pids}
+        knots = []
+        for pid in sorted(self.pids):
+            group = awaited[pid]
+            if pid in group and pid == min(group) and all(awaited[other] == group for other in group):
+                knots.append(group)
+        return knots
+
+    def followers(self, knot: set[int]) -> set[int]:
+        """Those outside who wait for it."""
+        return {pid for pid in self.pids - knot if self.awaited(pid) & knot}

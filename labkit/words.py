@@ -1,0 +1,117 @@
+"""How calls, amounts and names are said: one wording for sentences, texts and pictures. Pure."""
+
+from __future__ import annotations
+
+import unicodedata
+
+from labkit.scene import Blocked, Scene
+
+READS = frozenset({"read", "readv", "pread64", "preadv", "preadv2", "recv", "recvfrom", "recvmsg"})
+WRITES = frozenset({"write", "writev", "pwrite64", "pwritev", "pwritev2", "send", "sendto", "sendmsg"})
+CHOICES = frozenset({"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"})
+"""Calls that end as soon as one of several descriptors is ready."""
+CHILDREN = frozenset({"wait", "waitpid", "wait3", "wait4", "waitid"})
+SEMAPHORES = frozenset({"semop", "semtimedop"})
+SIGNALS = frozenset({"pause", "rt_sigsuspend", "sigsuspend", "rt_sigtimedwait", "sigwait", "sigwaitinfo"})
+SLEEPS = frozenset({"nanosleep", "clock_nanosleep", "sleep", "usleep"})
+
+_ABOUT = {
+    "accept": "for a connection", "accept4": "for a connection", "connect": "to be connected",
+    "msgrcv": "for a message", "mq_receive": "for a message", "mq_timedreceive": "for a message",
+    "msgsnd": "for room", "mq_send": "for room", "mq_timedsend": "for room",
+    "open": "for the other end", "openat": "for the other end",
+}  # fmt: skip
+
+
+def call(blocked: Blocked) -> str:
+    """The call as a programmer would write it: `read(3)`, `semop`, `poll(3, 5)`."""
+    inside = [str(watched.fd) for watched in blocked.on]
+    if not inside and blocked.fd is not None:
+        inside = [str(blocked.fd)]
+    if len(inside) > 6:
+        inside = [*inside[:5], "…"]
+    return f"{blocked.call}({', '.join(inside)})" if inside else blocked.call
+
+
+def about(blocked: Blocked) -> str:
+    """What the call waits for where its object does not say it: `for a message`; or nothing."""
+    if blocked.call in ("open", "openat") and blocked.object is None:
+        return ""
+    return _ABOUT.get(blocked.call, "")
+
+
+def name(pid: int, scene: Scene) -> str:
+    """A process's name, printable; its pid where it is not in the picture."""
+    process = scene.process(pid)
+    return printable(process.name) if process else f"process {pid}"
+
+
+def quoted(pid: int, scene: Scene) -> str:
+    """A process's name as it stands in a sentence: in backquotes."""
+    return f"`{name(pid, scene)}`"
+
+
+def listing(words: list[str], last: str = "and", most: int = 5) -> str:
+    """`a`, `a and b`, `a, b and c`; what is beyond `most` is counted."""
+    if len(words) > most:
+        words = [*words[: most - 1], f"{len(words) - most + 1} more"]
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """`1 byte`, `2 bytes`, `65,536 bytes`."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def duration(ns: int) -> str:
+    """A span of time as one would say it: `12 ms`, `2.1 s`, `3 min 20 s`, `2 h 5 min`."""
+    seconds = max(ns, 0) / 1e9
+    if seconds < 1e-3:
+        return f"{seconds * 1e6:.0f} µs"
+    if seconds < 0.9995:
+        return f"{seconds * 1e3:.0f} ms"
+    if seconds < 59.95:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60} min"
+
+
+def printable(text: str, most: int | None = None) -> str:
+    """Text from elsewhere, safe in one line: control characters and the like are spelled out."""
+    safe = "".join(c if _plain(c) else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+    return safe if most is None or len(safe) <= most else safe[: most - 1] + "…"
+
+
+def _plain(character: str) -> bool:
+    return character == " " or (character.isprintable() and unicodedata.category(character) != "Zs")
+
+
+def content(head: bytes, most: int = 40) -> str:
+    """Bytes as one would show them: quoted text where they are text, hexadecimal where they are not."""
+    try:
+        text: str | None = _whole_characters(head).decode("utf-8")
+    except UnicodeDecodeError:
+        text = None
+    if text is not None and all(_plain(c) or c in "\n\t\r" for c in text):
+        spelled = "".join({"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(c, c) for c in text)
+        return f'"{_cut(spelled, most - 2)}"'
+    return _cut(head.hex(" "), most)
+
+
+def _whole_characters(head: bytes) -> bytes:
+    """Without a UTF-8 character that was cut in two at the end."""
+    for back in range(1, min(4, len(head)) + 1):
+        byte = head[-back]
+        if byte >= 0xC0:
+            length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+            return head[:-back] if length > back else head
+        if byte < 0x80:
+            break
+    return head
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else text[: max(most - 1, 1)] + "…"
