@@ -226,7 +226,17 @@ def lock(upgrade):
 
 
 def uv(*arguments):
-    return [VENV / "bin/uv", *arguments, "--python", VENV / "bin/python"]
+    """A uv command that trusts and asks whom pip would: the system's certificates, pip's mirror."""
+    trust = ["--system-certs"] if os.path.exists("/etc/ssl/certs/ca-certificates.crt") else []
+    mirror = os.environ.get("PIP_INDEX_URL") or pip_setting("global.index-url")
+    index = ["--default-index", mirror] if mirror and "UV_DEFAULT_INDEX" not in os.environ else []
+    return [VENV / "bin/uv", *arguments, "--python", VENV / "bin/python", *trust, *index]
+
+
+def pip_setting(name):
+    pip = [VENV / "bin/python", "-m", "pip", "config", "get", name]
+    asked = subprocess.run(pip, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    return asked.stdout.strip() if asked.returncode == 0 else ""
 
 
 # --- small things -----------------------------------------------------------------------------------
