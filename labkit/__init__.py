@@ -11,7 +11,9 @@ before it (`tests/test_layers.py` sees to that):
     waits.py       a Scene -> who waits for whom, and which waits can never end; pure
     look/          one look: the kernel's facts -> the objects of a Scene; one file per sort of object
     xray.py        pids -> a Scene
-    draw.py        a Scene or a Film -> text, graphviz, SVG; pure
+    labels.py      what stands beside each process and object in a drawing; pure
+    picture.py     a Scene -> graphviz, SVG
+    draw.py        a Scene or a Film -> text; offers the pictures too
     names.py       names, keys and paths that belong to one notebook
     room.py        a command -> the same command in namespaces of its own
     programs.py    a cell's source -> a command (Python, C, shell)

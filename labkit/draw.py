@@ -1,0 +1,240 @@
+"""A scene as text: what one would sketch on paper, in 80 columns. Pure.
+
+Pictures (`dot`, `svg`) are drawn by `picture` from the same words, and offered here too.
+"""
+
+from __future__ import annotations
+
+import textwrap
+import unicodedata
+from typing import TYPE_CHECKING
+
+from labkit.labels import Label, describe, doing, holders, is_plain, label, open_end, plain_word
+from labkit.scene import AnyObject, Descriptor, File, Lock, Mapping, Pipe, Process, Scene, Wait
+from labkit.words import count, listing, name, printable
+
+if TYPE_CHECKING:
+    from labkit.picture import dot, svg
+
+__all__ = ["describe", "dot", "svg", "text"]
+
+WIDTH = 80
+_BAR = 20
+_PAGES = 32
+
+
+def __getattr__(attribute: str) -> object:
+    """`dot` and `svg` are loaded when they are asked for."""
+    if attribute in ("dot", "svg"):
+        from labkit import picture
+
+        return getattr(picture, attribute)
+    raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
+
+
+def text(scene: Scene, *, times: bool = True) -> str:
+    """The scene in words and bars, readable in 80 columns; without `times`, how long is left out."""
+    parts = [
+        [line for process in scene.processes for line in _process(process, scene, times)],
+        [line for object in scene.objects if _is_shown(object, scene) for line in _object(object, scene)],
+        _waits(scene),
+        [line for found in scene.deadlocks for line in _wrapped("DEADLOCK  ", found.because)],
+        [
+            line
+            for limit in scene.limits
+            for line in _wrapped("not visible here: ", f"{limit.what}: {limit.because}")
+        ],
+    ]
+    return "\n\n".join("\n".join(lines) for lines in parts if lines) or "Nothing to see: no process."
+
+
+def _wrapped(start: str, words: str) -> list[str]:
+    return textwrap.wrap(start + printable(words), WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+
+
+# --- processes --------------------------------------------------------------------------------------
+
+
+def _process(process: Process, scene: Scene, times: bool) -> list[str]:
+    lines = [_cut(f"{printable(process.name)} ({process.pid})  {doing(process, scene, times)}")]
+    if len(process.threads) > 1:
+        lines += [
+            _cut(f"    thread {t.tid}: {doing(t, scene, times)}")
+            for t in process.threads
+            if t.tid != process.pid
+        ]
+    if process.state in ("zombie", "dead"):
+        return lines
+    lines += _descriptors(process, scene) + _memory(process, scene) + _signals(process)
+    return lines
+
+
+def _descriptors(process: Process, scene: Scene) -> list[str]:
+    if process.descriptors is None:
+        return ["    its descriptors are not visible here"]
+    plain: dict[str, list[int]] = {}
+    ends = []
+    for held in process.descriptors:
+        object = scene.object(held.object)
+        if object is not None and is_plain(object):
+            plain.setdefault(plain_word(object), []).append(held.fd)
+        else:
+            ends.append(open_end(held, scene) + _shared(held, process, scene))
+    ends += [f"{' '.join(map(str, fds))} {word}" for word, fds in plain.items()]
+    return _columns(ends)
+
+
+def _shared(held: Descriptor, process: Process, scene: Scene) -> str:
+    """Who else has this open file description: for files, where a shared offset surprises people."""
+    if held.description is None or not isinstance(scene.object(held.object), File):
+        return ""
+    same = [
+        f"{printable(other.name)} ({row.fd})"
+        for other in scene.processes
+        for row in other.descriptors or ()
+        if row.description == held.description and (other.pid, row.fd) != (process.pid, held.fd)
+    ]
+    return f", one offset with {listing(same, most=3)}" if same else ""
+
+
+def _columns(items: list[str]) -> list[str]:
+    """Short items side by side, in lines of at most `WIDTH`."""
+    lines: list[str] = []
+    for item in items:
+        if lines and _width(lines[-1]) + 3 + _width(item) <= WIDTH:
+            lines[-1] += "   " + item
+        else:
+            lines.append("    " + item)
+    return [_cut(line) for line in lines]
+
+
+def _memory(process: Process, scene: Scene) -> list[str]:
+    if process.mappings is None:
+        return ["    its memory map is not visible here"]
+    return [_cut(f"    {_mapping(mapping, scene)}") for mapping in process.mappings]
+
+
+def _mapping(mapping: Mapping, scene: Scene) -> str:
+    how = "shared" if mapping.shared else "private"
+    said = f"memory {mapping.prot} {how} of {printable(mapping.object)}, {count(mapping.size, 'byte')}"
+    if mapping.pages is None:
+        return f"{said}, pages not visible here"
+    return f"{said}  {pages(mapping)}".rstrip()
+
+
+def pages(mapping: Mapping) -> str:
+    """Its pages as a strip: `■` shared, `□` a private copy, `·` absent; a count where there are many."""
+    runs = mapping.pages or ()
+    if sum(number for number, kind in runs) <= _PAGES:
+        signs = {"shared": "■", "private": "□", "absent": "·"}
+        return "".join(signs[kind] * number for number, kind in runs)
+    totals: dict[str, int] = {}
+    for number, kind in runs:
+        totals[kind] = totals.get(kind, 0) + number
+    return "pages: " + ", ".join(f"{number:,} {kind}" for kind, number in totals.items())
+
+
+def _signals(process: Process) -> list[str]:
+    """Signals worth a line: not those that every Python program catches or ignores."""
+    if process.signals is None:
+        return []
+    sets = [
+        ("pending", process.signals.pending),
+        ("blocked", process.signals.blocked),
+        ("caught", tuple(s for s in process.signals.caught if s != "SIGINT")),
+        ("ignored", tuple(s for s in process.signals.ignored if s not in ("SIGPIPE", "SIGXFSZ"))),
+    ]
+    words = [f"{kind} {listing(list(names), most=6)}" for kind, names in sets if names]
+    return [_cut(f"    signals {'; '.join(words)}")] if words else []
+
+
+# --- objects ----------------------------------------------------------------------------------------
+
+
+def _is_shown(object: AnyObject, scene: Scene) -> bool:
+    """All but plain ones, and files that only one process has open and that nobody has locked."""
+    if is_plain(object):
+        return False
+    if not isinstance(object, File):
+        return True
+    users = {p.pid for p in scene.processes for d in p.descriptors or () if d.object == object.id}
+    users |= {p.pid for p in scene.processes for m in p.mappings or () if m.object == object.id}
+    locked = any(isinstance(o, Lock) and o.file == object.id for o in scene.objects)
+    return len(users) > 1 or locked
+
+
+def _object(object: AnyObject, scene: Scene) -> list[str]:
+    said = label(object, scene)
+    lines = [_cut("  ".join(word for word in (said.title, _bar(said), said.amount) if word))]
+    if said.about:
+        lines.insert(0, _cut(f"{said.title}  {said.about}"))
+        lines[1] = _cut("    " + "  ".join(word for word in (_bar(said), said.amount) if word))
+    if said.content:
+        lines.append(_cut(f"    {said.content}"))
+    if isinstance(object, Pipe):
+        lines += _flow(object, scene)
+    return [line for line in lines + [_cut(f"    {row}") for row in said.rows] if line.strip()]
+
+
+def _bar(said: Label) -> str:
+    if said.level is None:
+        return ""
+    return bar(*said.level)
+
+
+def bar(part: int, whole: int, width: int = _BAR) -> str:
+    """A level, drawn: something is never drawn as nothing, and not quite full never as full."""
+    filled = round(width * part / whole) if whole else 0
+    if part > 0:
+        filled = max(filled, 1)
+    if part < whole:
+        filled = min(filled, width - 1)
+    return "█" * min(filled, width) + "░" * (width - filled)
+
+
+def _flow(pipe: Pipe, scene: Scene) -> list[str]:
+    """`parent (4) ▸ pipe-1 ▸ child (3)`."""
+    writers, readers = holders(pipe.writers, scene), holders(pipe.readers, scene)
+    if not (writers or readers):
+        return []
+    left, right = listing(writers, most=4) or "nobody", listing(readers, most=4) or "nobody"
+    return [_cut(f"    {left} ▸ {printable(pipe.id)} ▸ {right}")]
+
+
+# --- waits ------------------------------------------------------------------------------------------
+
+
+def _waits(scene: Scene) -> list[str]:
+    lines = [_cut(_wait(wait, scene)) for wait in scene.waits if wait.for_]
+    return list(dict.fromkeys(lines))
+
+
+def _wait(wait: Wait, scene: Scene) -> str:
+    whom = [name(pid, scene) if pid != wait.pid else "itself" for pid in wait.for_]
+    thing = f" ({printable(wait.object)})" if wait.object else ""
+    return f"{name(wait.pid, scene)} waits for {listing(whom, 'or')}{thing}"
+
+
+# --- columns of a terminal --------------------------------------------------------------------------
+
+
+def _width(line: str) -> int:
+    return sum(_cells(character) for character in line)
+
+
+def _cells(character: str) -> int:
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+
+
+def _cut(line: str) -> str:
+    if _width(line) <= WIDTH:
+        return line
+    kept, room = "", WIDTH - 1
+    for character in line:
+        room -= _cells(character)
+        if room < 0:
+            break
+        kept += character
+    return kept + "…"

@@ -1,0 +1,432 @@
+"""What stands beside each process and object in a drawing, in words. Pure.
+
+A `Label` is the same for text and for pictures: a title, a level where there is one, and rows of words.
+What is not known is said to be not visible; it is never drawn as nought.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from labkit.scene import (
+    AnyObject,
+    Blocked,
+    Descriptor,
+    End,
+    Epoll,
+    EventFd,
+    File,
+    InetSocket,
+    Lock,
+    Memory,
+    Other,
+    Pipe,
+    PosixMq,
+    PosixSem,
+    Process,
+    Scene,
+    SignalFd,
+    SysvMsg,
+    SysvSem,
+    SysvShm,
+    Thread,
+    TimerFd,
+    UnixSocket,
+)
+from labkit.words import (
+    CHILDREN,
+    SIGNALS,
+    SLEEPS,
+    about,
+    call,
+    content,
+    count,
+    duration,
+    listing,
+    name,
+    printable,
+)
+
+UNSEEN = "not visible here"
+
+_ROWS = 8
+"""So many semaphores or messages are shown one by one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """One object in words."""
+
+    title: str
+    about: str = ""
+    """What kind of thing it is, and how it is known: its path, key, addresses."""
+    level: tuple[int, int] | None = None
+    """How full, of how much."""
+    amount: str = ""
+    """The level in words."""
+    content: str = ""
+    """The first bytes in it."""
+    rows: tuple[str, ...] = ()
+
+
+def label(object: AnyObject, scene: Scene) -> Label:
+    """What there is to say about an object."""
+    made = _SAY[type(object)](object, scene)
+    notes = tuple(printable(note) for note in object.notes)
+    return Label(made.title, made.about, made.level, made.amount, made.content, made.rows + notes)
+
+
+# --- processes --------------------------------------------------------------------------------------
+
+
+def describe(blocked: Blocked, scene: Scene, times: bool = True) -> str:
+    """What a thread is asleep in: `waiting in read(3) on pipe-1 for 2.1 s`."""
+    said = _what(blocked, scene)
+    if blocked.timed and blocked.call not in SLEEPS:
+        said += ", with a time limit,"
+    if times and blocked.since_ns is not None:
+        said += f" for {duration(blocked.since_ns)}"
+    return said.rstrip(",")
+
+
+def _what(blocked: Blocked, scene: Scene) -> str:
+    said = f"waiting in {call(blocked)}"
+    if blocked.call in SLEEPS:
+        return f"sleeping in {blocked.call}"
+    if blocked.call in SIGNALS:
+        return f"{said} for a signal"
+    if blocked.call in CHILDREN:
+        children = listing([name(pid, scene) for pid in blocked.children or ()], "or")
+        return f"{said} for {children or 'a child'} to end"
+    if blocked.on:
+        return f"{said} on {listing(_watched(blocked), 'or')}"
+    on = f" on {_semaphores(blocked)}{printable(blocked.object)}" if blocked.object else ""
+    return f"{said}{on} {about(blocked)}".rstrip()
+
+
+def _watched(blocked: Blocked) -> list[str]:
+    return list(dict.fromkeys(watched.object or f"descriptor {watched.fd}" for watched in blocked.on))
+
+
+def _semaphores(blocked: Blocked) -> str:
+    numbers = list(dict.fromkeys(str(number) for number, change in blocked.operations))
+    return f"semaphore {listing(numbers)} of " if numbers else ""
+
+
+def doing(thread: Process | Thread, scene: Scene, times: bool = True) -> str:
+    """What a process or a thread is doing, in words."""
+    if thread.state == "stopped":
+        return "stopped by a signal or a debugger"
+    if thread.state in ("zombie", "dead"):
+        return _ended(thread)
+    if thread.blocked is not None:
+        return describe(thread.blocked, scene, times)
+    return "running" if thread.state == "running" else f"asleep, in what is {UNSEEN}"
+
+
+def _ended(thread: Process | Thread) -> str:
+    status = thread.exit if isinstance(thread, Process) else None
+    how = "ended"
+    if status is not None:
+        how = f"ended with status {status}" if status >= 0 else f"ended by {signal_name(-status)}"
+    return f"{how}; its parent has not waited for it yet" if thread.state == "zombie" else how
+
+
+def signal_name(number: int) -> str:
+    """`SIGKILL`; `signal 40` where it has no name."""
+    import signal
+
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
+
+
+def is_plain(object: AnyObject | None) -> bool:
+    """Terminals, /dev/null and the like: every program has them, and they say nothing."""
+    if object is None:
+        return False
+    if object.kind == "terminal":
+        return True
+    path = object.path if isinstance(object, File) else object.name
+    return (path or "").startswith(("/dev/null", "/dev/pts/", "/dev/tty", "/dev/zero", "/dev/urandom"))
+
+
+def plain_word(object: AnyObject) -> str:
+    """`terminal`, or the device's path."""
+    path = (object.path if isinstance(object, File) else object.name) or ""
+    terminal = object.kind == "terminal" or path.startswith(("/dev/pts/", "/dev/tty"))
+    return "terminal" if terminal else printable(path)
+
+
+ARROWS = {"r": "◂", "w": "▸", "rw": "◂▸", None: "·"}
+"""Which way bytes go, seen from the process: reads, writes, both, neither."""
+
+
+def open_end(held: Descriptor, scene: Scene) -> str:
+    """One descriptor: `4 ▸ pipe-1`."""
+    object = scene.object(held.object)
+    what = printable(held.object or UNSEEN)
+    if isinstance(object, File):
+        what = printable(object.path or object.name, 40)
+        if held.offset is not None:
+            what += f" at byte {held.offset:,}"
+    flags = [flag.removeprefix("O_").lower() for flag in held.flags if flag in ("O_NONBLOCK", "O_APPEND")]
+    return " ".join([str(held.fd), ARROWS[held.mode], what, *(f"({flag})" for flag in flags)])
+
+
+# --- objects ----------------------------------------------------------------------------------------
+
+
+def holders(ends: tuple[End, ...], scene: Scene) -> list[str]:
+    """`child (4)` for each process that has this side."""
+    fds: dict[int, list[str]] = {}
+    for end in ends:
+        fds.setdefault(end.pid, []).append(str(end.fd))
+    return [f"{name(pid, scene)} ({', '.join(found)})" for pid, found in fds.items()]
+
+
+def _title(object: AnyObject) -> str:
+    return printable(object.id)
+
+
+def _bytes(head: bytes | None, amount: int | None) -> str:
+    if amount == 0 or head == b"":
+        return ""
+    if head is None:
+        return f"content {UNSEEN}"
+    return content(head)
+
+
+def _pipe(pipe: Pipe, scene: Scene) -> Label:
+    if pipe.queued is None:
+        amount = f"how full is {UNSEEN}"
+    elif pipe.capacity is None:
+        amount = count(pipe.queued, "byte")
+    elif pipe.queued == 0:
+        amount = f"empty, room for {count(pipe.capacity, 'byte')}"
+    else:
+        amount = f"{pipe.queued:,} of {count(pipe.capacity, 'byte')}"
+    known = pipe.queued is not None and pipe.capacity
+    return Label(
+        _title(pipe),
+        printable(pipe.path or "", 60) if pipe.kind == "fifo" else "",
+        (pipe.queued or 0, pipe.capacity or 1) if known else None,
+        amount,
+        "" if pipe.queued is None else _bytes(pipe.head, pipe.queued),
+        _sides(pipe),
+    )
+
+
+def _sides(pipe: Pipe) -> tuple[str, ...]:
+    if pipe.others:
+        return ("somebody outside the picture holds it too",)
+    outside = "" if pipe.others is False else " in the picture"
+    rows = []
+    if not pipe.writers:
+        rows.append(f"no write end is open{outside}" + (": its reader sees the end" if not outside else ""))
+    if not pipe.readers:
+        rows.append(
+            f"no read end is open{outside}" + (": a writer gets SIGPIPE, EPIPE" if not outside else "")
+        )
+    return tuple(rows)
+
+
+def _listening(waiting: int | None, backlog: int | None) -> tuple[tuple[int, int] | None, str]:
+    if waiting is None:
+        return None, f"connections waiting: {UNSEEN}"
+    if backlog is None:
+        return None, f"{count(waiting, 'connection')} waiting"
+    # The kernel lets one more wait than was asked for.
+    return (waiting, backlog + 1), f"{count(waiting, 'connection')} waiting, backlog {backlog}"
+
+
+def _unix(socket: UnixSocket, scene: Scene) -> Label:
+    words = [word for word in (socket.type, socket.state, printable(socket.path or "", 40)) if word]
+    if socket.state == "listening":
+        level, amount = _listening(socket.waiting, socket.backlog)
+        return Label(_title(socket), ", ".join(words), level, amount)
+    rows = []
+    if socket.peer:
+        rows.append(f"its other end is {printable(socket.peer)}")
+    if socket.in_flight:
+        rows.append(f"{count(socket.in_flight, 'descriptor')} in flight in the messages waiting here")
+    amount = _to_receive(socket.queued)
+    return Label(
+        _title(socket), ", ".join(words), None, amount, _bytes(socket.head, socket.queued or 0), tuple(rows)
+    )
+
+
+def _to_receive(queued: int | None) -> str:
+    if queued is None:
+        return f"bytes to receive: {UNSEEN}"
+    return f"{count(queued, 'byte')} to receive" if queued else "nothing to receive"
+
+
+def _inet(socket: InetSocket, scene: Scene) -> Label:
+    way = " → ".join(printable(end) for end in (socket.local, socket.remote) if end)
+    words = ", ".join(word for word in (socket.protocol, socket.state, way) if word)
+    if socket.state in ("listening", "listen"):
+        level, amount = _listening(socket.waiting, socket.backlog)
+        return Label(_title(socket), words, level, amount)
+    rows = [f"its other end is {printable(socket.peer)}"] if socket.peer else []
+    if socket.send_queue:
+        rows.append(f"{count(socket.send_queue, 'byte')} sent and not yet acknowledged")
+    amount = _to_receive(socket.receive_queue)
+    return Label(
+        _title(socket), words, None, amount, _bytes(socket.head, socket.receive_queue or 0), tuple(rows)
+    )
+
+
+def _key(key: int | None, id: int | None) -> str:
+    words = [] if key is None else ["private key" if key == 0 else f"key 0x{key & 0xFFFFFFFF:08x}"]
+    return ", ".join(words + ([] if id is None else [f"id {id}"]))
+
+
+def _size(size: int | None) -> str:
+    return f"size {UNSEEN}" if size is None else count(size, "byte")
+
+
+def _sysv_shm(shm: SysvShm, scene: Scene) -> Label:
+    attached = f"attached: {UNSEEN}" if shm.attached is None else f"attached {count(shm.attached, 'time')}"
+    rows = [f"made by {name(shm.creator, scene)}"] if shm.creator else []
+    if shm.destroyed:
+        rows.append("removed: it goes when the last process detaches it")
+    return Label(
+        _title(shm),
+        _key(shm.key, shm.shmid),
+        None,
+        f"{_size(shm.size)}, {attached}",
+        _bytes(shm.head, shm.size),
+        tuple(rows),
+    )
+
+
+def _at(values: tuple[Any, ...] | None, index: int) -> Any:
+    return values[index] if values is not None and index < len(values) else None
+
+
+def _sysv_sem(sem: SysvSem, scene: Scene) -> Label:
+    if sem.values is None:
+        return Label(_title(sem), _key(sem.key, sem.semid), None, f"values {UNSEEN}")
+    rows = [_one_semaphore(sem, i, scene) for i in range(min(len(sem.values), _ROWS))]
+    if len(sem.values) > _ROWS:
+        rows.append(f"… and {len(sem.values) - _ROWS} more")
+    amount = f"value {sem.values[0]}" if len(sem.values) == 1 else count(len(sem.values), "semaphore")
+    return Label(_title(sem), _key(sem.key, sem.semid), None, amount, "", tuple(rows))
+
+
+def _one_semaphore(sem: SysvSem, index: int, scene: Scene) -> str:
+    words = [f"value {_at(sem.values, index)}"]
+    if waiting := _at(sem.waiting, index):
+        words.append(f"{waiting} waiting to take")
+    if waiting := _at(sem.waiting_zero, index):
+        words.append(f"{waiting} waiting for zero")
+    if last := _at(sem.last, index):
+        words.append(f"last used by {name(last, scene)}")
+    return f"semaphore {index}: {', '.join(words)}"
+
+
+def _sysv_msg(queue: SysvMsg, scene: Scene) -> Label:
+    number = None if queue.messages is None else count(len(queue.messages), "message")
+    size = f"size {UNSEEN}" if queue.bytes is None else f"{queue.bytes:,} of {_size(queue.capacity)}"
+    known = queue.bytes is not None and queue.capacity
+    rows = [
+        f"type {m.type}, {count(m.size, 'byte')}  {_bytes(m.head, m.size)}".rstrip()
+        for m in (queue.messages or ())[:_ROWS]
+    ]
+    if queue.messages is not None and len(queue.messages) > _ROWS:
+        rows.append(f"… and {len(queue.messages) - _ROWS} more")
+    return Label(
+        _title(queue), _key(queue.key, queue.msqid),
+        (queue.bytes or 0, queue.capacity or 1) if known else None,
+        f"{number or 'messages ' + UNSEEN}, {size}", "", tuple(rows),
+    )  # fmt: skip
+
+
+def _memory(memory: Memory, scene: Scene) -> Label:
+    rows = ["its name is gone: it lives as long as somebody has it"] if memory.unlinked else []
+    if memory.seals:
+        rows.append(f"sealed: {', '.join(memory.seals)}")
+    return Label(
+        _title(memory),
+        printable(memory.name, 50),
+        None,
+        _size(memory.size),
+        _bytes(memory.head, memory.size),
+        tuple(rows),
+    )
+
+
+def _posix_sem(sem: PosixSem, scene: Scene) -> Label:
+    value = f"value {UNSEEN}" if sem.value is None else f"value {sem.value}"
+    waiting = f", {sem.waiting} waiting" if sem.waiting else ""
+    return Label(_title(sem), printable(sem.name, 50), None, value + waiting)
+
+
+def _posix_mq(queue: PosixMq, scene: Scene) -> Label:
+    if queue.queued is None:
+        return Label(_title(queue), printable(queue.name, 50), None, f"messages {UNSEEN}")
+    known = (queue.queued, queue.capacity) if queue.capacity else None
+    amount = count(queue.queued, "message") + (f" of {queue.capacity}" if known else "")
+    rows = () if queue.bytes is None else (count(queue.bytes, "byte"),)
+    return Label(_title(queue), printable(queue.name, 50), known, amount, "", rows)
+
+
+def _file(file: File, scene: Scene) -> Label:
+    rows = ("its name is gone",) if file.deleted else ()
+    return Label(_title(file), printable(file.path or file.name, 60), None, _size(file.size), "", rows)
+
+
+def _eventfd(event: EventFd, scene: Scene) -> Label:
+    return Label(_title(event), "", None, f"count {UNSEEN if event.count is None else event.count}")
+
+
+def _epoll(epoll: Epoll, scene: Scene) -> Label:
+    if epoll.watching is None:
+        return Label(_title(epoll), "", None, f"what it watches is {UNSEEN}")
+    watched = [f"{w.fd} ({w.events})" for w in epoll.watching]
+    return Label(_title(epoll), "", None, f"watches {listing(watched) or 'nothing'}")
+
+
+def _signalfd(signals: SignalFd, scene: Scene) -> Label:
+    names = UNSEEN if signals.signals is None else listing(list(signals.signals)) or "no signals"
+    return Label(_title(signals), "", None, f"reads {names}")
+
+
+def _timerfd(timer: TimerFd, scene: Scene) -> Label:
+    if timer.remaining_ns is None:
+        amount = f"when it rings is {UNSEEN}"
+    else:
+        amount = f"rings in {duration(timer.remaining_ns)}" if timer.remaining_ns else "not set"
+    if timer.interval_ns:
+        amount += f", then every {duration(timer.interval_ns)}"
+    rows = (f"has rung {count(timer.ticks, 'time')}, unread",) if timer.ticks else ()
+    return Label(_title(timer), "", None, amount, "", rows)
+
+
+def _lock(lock: Lock, scene: Scene) -> Label:
+    kind = {"write": "exclusive", "read": "shared"}.get(lock.mode or "", "")
+    words = " ".join(word for word in (kind, lock.type, "on", printable(lock.file or "a file")) if word)
+    if lock.start or lock.end is not None:
+        words += f", bytes {lock.start or 0} to {'the end' if lock.end is None else lock.end}"
+    if lock.holders is None:
+        held = f"its holder is {UNSEEN}"
+    else:
+        held = f"held by {listing([name(pid, scene) for pid in lock.holders]) or 'nobody'}"
+    waiting = [name(pid, scene) for pid in lock.waiting or ()]
+    rows = (f"{listing(waiting)} {'waits' if len(waiting) == 1 else 'wait'} for it",) if waiting else ()
+    return Label(_title(lock), words, None, held, "", rows)
+
+
+def _other(object: AnyObject, scene: Scene) -> Label:
+    return Label(_title(object), printable(object.name, 60))
+
+
+_SAY: dict[type, Callable[[Any, Scene], Label]] = {
+    Pipe: _pipe, UnixSocket: _unix, InetSocket: _inet, SysvShm: _sysv_shm, SysvSem: _sysv_sem,
+    SysvMsg: _sysv_msg, Memory: _memory, PosixSem: _posix_sem, PosixMq: _posix_mq, File: _file,
+    EventFd: _eventfd, Epoll: _epoll, SignalFd: _signalfd, TimerFd: _timerfd, Lock: _lock, Other: _other,
+}  # fmt: skip
