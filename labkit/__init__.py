@@ -16,8 +16,10 @@ before it (`tests/test_layers.py` sees to that):
     draw.py        a Scene or a Film -> text; offers the pictures too
     names.py       names, keys and paths that belong to one notebook
     room.py        a command -> the same command in namespaces of its own
+    launcher.py    runs a cell's Python source as `__main__`; imports nothing of ours
     programs.py    a cell's source -> a command (Python, C, shell)
-    supervisor.py  the process that starts and owns every program of a notebook
+    owner/         the process that starts and owns every program of a notebook
+    supervisor.py  the notebook's hold on that process
     film.py        program(s) -> a Film: a Scene for every system call
     explore.py     program(s) -> outcomes, over every schedule
     view.py, ui/   a Scene or a Film -> a live widget

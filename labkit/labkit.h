@@ -1,0 +1,3 @@
+#ifndef LABKIT_H
+#define LABKIT_H
+#endif

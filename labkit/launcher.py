@@ -1,0 +1,57 @@
+"""Runs a cell's Python source as `__main__`: `python launcher.py SOURCE LABEL NAME [ARGUMENT…]`.
+
+It is run by path and imports nothing, so that a program starts as fast as Python itself does. What
+the source sees is an ordinary interpreter: its own `__main__`, `sys.argv`, the current folder first in
+`sys.path`. A traceback names the cell (the label) and shows its lines, and begins in the cell.
+
+Just before the source's first line it asks for access to a file named `MARKER`: whoever watches
+system calls learns from that one that the program's own begin.
+"""
+
+import os
+import sys
+
+MARKER = "labkit: the program begins"
+
+
+class _Source:
+    """What `linecache` asks for a module's text."""
+
+    def __init__(self, text):
+        self.text = text
+
+    def get_source(self, name):
+        return self.text
+
+
+def _hook(kind, error, trace):
+    """Print an uncaught exception as Python does, less the frames of this file."""
+    import traceback
+
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next
+    traceback.print_exception(kind, error.with_traceback(trace), trace)
+    if kind is EOFError and "reading a line" in str(error):
+        print(NO_INPUT, file=sys.stderr)
+
+
+NO_INPUT = "This program asked for input and there was none: give it some with --stdin."
+
+
+def _run(path, label, arguments):
+    with open(path, encoding="utf-8") as file:
+        source = file.read()
+    sys.argv = arguments
+    sys.path[0] = ""
+    sys.excepthook = _hook
+    main = type(sys)("__main__")
+    main.__dict__.update(__builtins__=__builtins__, __file__=path, __loader__=_Source(source))
+    sys.modules["__main__"] = main
+    code = compile(source, label, "exec", dont_inherit=True)
+    os.access(MARKER, os.F_OK)
+    exec(code, main.__dict__)
+
+
+if __name__ == "__main__":
+    _keep = sys.modules["__main__"]
+    _run(sys.argv[1], sys.argv[2], sys.argv[3:])

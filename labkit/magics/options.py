@@ -1,0 +1,109 @@
+"""The line of a cell that is a program: `%%program [NAME] [--args …] … [&]`."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass, field
+
+from labkit.errors import LabError
+
+_NAME = re.compile(r"[A-Za-z_][\w.-]{0,39}")
+
+_USAGE = (
+    "%%{magic} [NAME] [--args …] [--env K=V] [--stdin TEXT] [--timeout S] [--cwd DIR] [--save] "
+    "[--as-other-user] [&]"
+)
+
+
+@dataclass
+class Options:
+    """What the line says."""
+
+    name: str | None = None
+    args: list[str] = field(default_factory=list)
+    env: dict[str, str] = field(default_factory=dict)
+    stdin: str | None = None
+    timeout: float | None = None
+    cwd: str | None = None
+    save: bool = False
+    other_user: bool = False
+    background: bool = False
+
+
+def parse(line: str, magic: str) -> Options:
+    """Read the line; one sentence when it cannot be."""
+    try:
+        words = shlex.split(line)
+    except ValueError as error:
+        raise LabError(f"%%{magic}: {str(error).lower()}: quotes come in pairs.") from None
+    options = Options()
+    if words and words[-1] == "&" and line.rstrip().endswith("&"):
+        options.background = True
+        words.pop()
+    elif words and words[-1].endswith("&") and line.rstrip().endswith("&"):
+        options.background = True
+        words[-1] = words[-1][:-1]
+    while words:
+        _take(options, words, magic)
+    return options
+
+
+def _take(options: Options, words: list[str], magic: str) -> None:
+    word = words.pop(0)
+    if word == "--args":
+        while words and not words[0].startswith("--"):
+            options.args.append(words.pop(0))
+        if words[:1] == ["--"]:
+            options.args += words[1:]
+            words.clear()
+    elif word == "--env":
+        key, equals, value = _value(words, word, magic).partition("=")
+        if not equals or not key:
+            raise LabError(f"%%{magic}: --env wants NAME=VALUE, as in --env DEBUG=1.")
+        options.env[key] = value
+    elif word == "--stdin":
+        options.stdin = _unescaped(_value(words, word, magic))
+    elif word == "--timeout":
+        options.timeout = _seconds(_value(words, word, magic), magic)
+    elif word == "--cwd":
+        options.cwd = _value(words, word, magic)
+    elif word == "--save":
+        options.save = True
+    elif word == "--as-other-user":
+        options.other_user = True
+    elif word.startswith("-"):
+        raise LabError(f"%%{magic} has no option {word}: {_USAGE.format(magic=magic)}")
+    elif options.name is not None:
+        raise LabError(
+            f"%%{magic}: {options.name} and {word}: a program has one name. "
+            f"Arguments come after --args, as in --args {word}."
+        )
+    elif not _NAME.fullmatch(word):
+        raise LabError(f"%%{magic}: {word!r} cannot be a name: letters, digits, _ . and - can.")
+    else:
+        options.name = word
+
+
+def _value(words: list[str], option: str, magic: str) -> str:
+    if not words:
+        raise LabError(f"%%{magic}: {option} wants a value after it.")
+    return words.pop(0)
+
+
+def _seconds(text: str, magic: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1
+    if not 0 < seconds < 1e7:
+        raise LabError(f"%%{magic}: --timeout wants a number of seconds, not {text!r}.")
+    return seconds
+
+
+_ESCAPES = {"n": "\n", "t": "\t", "\\": "\\", "0": "\0"}
+
+
+def _unescaped(text: str) -> str:
+    r"""The text with \n, \t, \0 and \\ as they are in Python and C."""
+    return re.sub(r"\\([nt0\\])", lambda found: _ESCAPES[found[1]], text)

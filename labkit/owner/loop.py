@@ -1,0 +1,352 @@
+"""The owner of a notebook's programs: one process, one thread, one loop.
+
+It starts every program, is the ancestor of all that comes of them, reads what they write, keeps their
+time, takes pictures of them and, when the notebook's process ends for whatever reason, ends them all
+and removes what was theirs.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import select
+import signal
+import socket
+import time
+from collections.abc import Callable
+from typing import Any
+
+from labkit.kernel import syscalls
+from labkit.owner import marks, spawn, wire
+from labkit.owner.family import Family, send, state
+from labkit.owner.pictures import Pictures
+from labkit.owner.program import GRACE_S, Program
+
+TICK_S = 0.03
+"""How often families are looked at while something runs."""
+
+_BACKLOG_BYTES = 4_000_000
+"""While this much waits for the notebook, programs that write have to wait too."""
+
+
+class Owner:
+    """The loop and all it holds."""
+
+    def __init__(self, sock: socket.socket, notebook_pid: int) -> None:
+        self.socket = sock
+        self.sender = wire.Sender(sock)
+        self.decoder = wire.Decoder()
+        self.notebook_pid = notebook_pid
+        self.notebook = marks.new_notebook()
+        self.family = Family(self.notebook)
+        self.programs: dict[int, Program] = {}
+        """Those of which some process still lives, by number."""
+        self.pictures = Pictures(self)
+        self.running = True
+        self._epoll = select.epoll()
+        self._handlers: dict[int, Callable[[int], None]] = {}
+        self._next_tick = 0.0
+        self._listening_to_output = True
+
+    # --- the loop -----------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Serve until the notebook's process is gone or says goodbye."""
+        syscalls.become_subreaper()
+        wake, woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
+        for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGHUP):
+            signal.signal(number, lambda *_: None)
+        signal.signal(signal.SIGTERM, self._asked_to_go)
+        self.add(wake, self._on_signal)
+        self.add(self.socket.fileno(), self._on_message)
+        with contextlib.suppress(OSError):
+            self.add(syscalls.pidfd_open(self.notebook_pid), self._on_notebook_end)
+        self.tell({"event": "ready", "pid": os.getpid(), "notebook": self.notebook})
+        try:
+            while self.running:
+                self._turn()
+        finally:
+            self._end_all()
+
+    def add(self, fd: int, handler: Callable[[int], None]) -> None:
+        """Call `handler(fd)` when there is something to read."""
+        self._handlers[fd] = handler
+        self._epoll.register(fd, select.EPOLLIN)
+
+    def remove(self, fd: int) -> None:
+        """The inverse of `add`."""
+        del self._handlers[fd]
+        self._epoll.unregister(fd)
+
+    def tell(self, head: dict[str, Any], body: bytes = b"") -> None:
+        """Send a message to the notebook."""
+        self.sender.send(head, body)
+
+    def _turn(self) -> None:
+        self._balance()
+        for fd, _ in self._epoll.poll(self._patience()):
+            if fd in self._handlers:
+                self._handlers[fd](fd)
+        if self.programs and time.monotonic() >= self._next_tick:
+            self._next_tick = time.monotonic() + TICK_S
+            self._tick()
+        self.pictures.perhaps()
+
+    def _patience(self) -> float | None:
+        if not self.programs:
+            return None if self.pictures.next_look is None else 0.1
+        until = self._next_tick
+        if self.pictures.next_look is not None:
+            until = min(until, self.pictures.next_look)
+        return max(until - time.monotonic(), 0)
+
+    def _balance(self) -> None:
+        """Do not read from programs faster than the notebook reads from us."""
+        self.sender.flush()
+        mask = select.EPOLLIN | (select.EPOLLOUT if self.sender.waiting else 0)
+        self._epoll.modify(self.socket.fileno(), mask)
+        listen = len(self.sender.waiting) < _BACKLOG_BYTES
+        if listen != self._listening_to_output:
+            self._listening_to_output = listen
+            for program in self.programs.values():
+                for fd in program.streams:
+                    self._epoll.modify(fd, select.EPOLLIN if listen else 0)
+
+    # --- what happens -------------------------------------------------------------------------------
+
+    def _on_signal(self, fd: int) -> None:
+        with contextlib.suppress(BlockingIOError):
+            os.read(fd, 4096)
+        self.reap()
+
+    def _on_notebook_end(self, fd: int) -> None:
+        self.running = False
+
+    def _asked_to_go(self, *_: object) -> None:
+        self.running = False
+
+    def _on_message(self, fd: int) -> None:
+        try:
+            data = self.socket.recv(1 << 20, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.running = False
+        for head, body in self.decoder.feed(data):
+            getattr(self, "do_" + head["do"])(head, body)
+
+    def _on_output(self, program: Program, fd: int) -> None:
+        if not program.read(fd):
+            self.remove(fd)
+            program.close(fd)
+        if program.output.full and program.why is None:
+            self.end(program, "output")
+
+    def reap(self) -> None:
+        """Take note of every child that ended, ours or adopted."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                break
+            if pid == 0:
+                break
+            self._reaped(pid, status)
+        self._settle()
+
+    def _reaped(self, pid: int, status: int) -> None:
+        self.family.forget(pid)
+        for program in self.programs.values():
+            if program.pid == pid and program.status is None:
+                self._drain(program)
+                program.ended(status)
+
+    def _drain(self, program: Program) -> None:
+        for fd in list(program.streams):
+            self._on_output(program, fd)
+
+    def _settle(self) -> None:
+        """Find programs whose session, or whose whole family, has come to its end."""
+        ended = [p for p in self.programs.values() if p.status is not None]
+        if not ended:
+            return
+        self.family.look()
+        for program in ended:
+            left = [state(pid) for pid in self.family.of(program.mark)]
+            alive = [s for s in left if s is not None and s.state not in "ZX"]
+            if not program.done and not any(s.session == program.pid for s in alive):
+                self._done(program, len(alive))
+            if not alive:
+                self._gone(program)
+
+    def _done(self, program: Program, left: int) -> None:
+        self._drain(program)
+        program.done = True
+        if not left:
+            program.finish_output()
+        self.tell({"event": "done", "id": program.number, "left": left})
+
+    def _gone(self, program: Program) -> None:
+        self._drain(program)
+        for fd in list(program.streams):
+            self.remove(fd)
+            program.close(fd)
+        if program.stdin is not None:
+            self._close_stdin(program)
+        program.finish_output()
+        del self.programs[program.number]
+        self.tell({"event": "gone", "id": program.number})
+
+    def _tick(self) -> None:
+        self.family.look()
+        now = time.monotonic()
+        for program in list(self.programs.values()):
+            if program.deadline is not None and now > program.deadline and not program.done:
+                self._out_of_time(program)
+            if program.asked_to_end is not None and now > program.asked_to_end:
+                program.asked_to_end = None
+                self.family.kill(program.mark)
+        self._settle()
+
+    def _out_of_time(self, program: Program) -> None:
+        program.deadline = None
+        self.tell({"event": "timeout", "id": program.number, "scene": self.pictures.now()})
+        self.end(program, "timeout")
+
+    def end(self, program: Program, why: str) -> None:
+        """Ask politely, and see to it that it ends."""
+        program.why = program.why or why
+        self.family.look()
+        for pid in self.family.of(program.mark):
+            send(pid, signal.SIGTERM)
+            send(pid, signal.SIGCONT)
+        program.asked_to_end = time.monotonic() + GRACE_S
+
+    def _end_all(self) -> None:
+        self.family.kill()
+        while True:
+            self.reap()
+            self.family.look(always=True)
+            if not self.family.members:
+                break
+            self.family.kill()
+            time.sleep(0.001)
+
+    # --- what the notebook may ask ------------------------------------------------------------------
+
+    def do_start(self, head: dict[str, Any], body: bytes) -> None:
+        """Start a program."""
+        number = head["id"]
+        order = spawn.Order(
+            argv=head["argv"],
+            env=head["env"],
+            cwd=head["cwd"],
+            mark=marks.of_program(self.notebook, number),
+            stdin=head["stdin"],
+            limits={int(k): v for k, v in head["limits"].items()},
+            user=head["user"],
+        )
+        try:
+            program = Program(number, order, head["name"], head["output"], self.tell)
+        except OSError as error:
+            self.tell(
+                {"event": "failed", "id": number, "errno": error.errno, "what": error.filename}
+            )
+            return
+        self.programs[number] = program
+        self.family.add(program.pid, program.mark)
+        for fd in program.streams:
+            self.add(fd, lambda fd, program=program: self._on_output(program, fd))  # type: ignore[misc]
+        if head["timeout"] is not None:
+            program.deadline = time.monotonic() + head["timeout"]
+        self._next_tick = time.monotonic() + TICK_S
+        self.tell({"event": "started", "id": number, "pid": program.pid})
+        if order.stdin == "text":
+            program.typed += body
+            program.typed_end = True
+            self._type(program)
+
+    def do_signal(self, head: dict[str, Any], body: bytes) -> None:
+        """Send a signal to a program's group, or to all its processes."""
+        program = self.programs.get(head["id"])
+        if program is None:
+            return
+        if not head["all"]:
+            program.signal_group(head["signal"])
+            return
+        self.family.look()
+        for pid in self.family.of(program.mark):
+            send(pid, head["signal"])
+
+    def do_stop(self, head: dict[str, Any], body: bytes) -> None:
+        """End a program politely."""
+        program = self.programs.get(head["id"])
+        if program is not None:
+            self.end(program, "stopped")
+
+    def do_kill(self, head: dict[str, Any], body: bytes) -> None:
+        """End a program at once."""
+        program = self.programs.get(head["id"])
+        if program is not None:
+            program.why = program.why or "killed"
+            self.family.kill(program.mark)
+
+    def do_type(self, head: dict[str, Any], body: bytes) -> None:
+        """Give a program what was typed for it."""
+        program = self.programs.get(head["id"])
+        if program is not None and program.stdin is not None:
+            program.typed += body
+            program.typed_end |= head["end"]
+            self._type(program)
+
+    def do_watch(self, head: dict[str, Any], body: bytes) -> None:
+        """Begin or end to send pictures."""
+        self.pictures.watched(head["on"])
+
+    def do_scene(self, head: dict[str, Any], body: bytes) -> None:
+        """One picture, now."""
+        self.tell({"event": "reply", "id": head["id"], "scene": self.pictures.now(head["all"])})
+
+    # --- standard input -----------------------------------------------------------------------------
+
+    def _type(self, program: Program) -> None:
+        fd = program.stdin
+        if fd is None:
+            return
+        while program.typed:
+            try:
+                del program.typed[: os.write(fd, program.typed[:4096])]
+            except BlockingIOError:
+                self._wait_writable(program)
+                return
+            except OSError:
+                program.typed.clear()
+        if program.typed_end:
+            self._close_stdin(program)
+
+    def _wait_writable(self, program: Program) -> None:
+        fd = program.stdin
+        if fd is not None and fd not in self._handlers:
+            self._handlers[fd] = lambda fd: self._type(program)
+            self._epoll.register(fd, select.EPOLLOUT)
+
+    def _close_stdin(self, program: Program) -> None:
+        fd = program.stdin
+        assert fd is not None
+        if fd in self._handlers:
+            self.remove(fd)
+        if program.stdin_is_terminal and program.streams:
+            with contextlib.suppress(OSError):
+                os.write(fd, b"\x04")
+        os.close(fd)
+        program.stdin = None
+
+
+def main(descriptor: int, notebook_pid: int) -> None:
+    """Be the owner: the socket to the notebook's process is `descriptor`."""
+    os.set_inheritable(descriptor, False)
+    with socket.socket(fileno=descriptor) as sock:
+        Owner(sock, notebook_pid).run()

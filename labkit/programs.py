@@ -1,0 +1,209 @@
+"""A cell's source -> a command: the program, its arguments, environment and folder.
+
+A `Command` is all that is needed to start the program, once or ten times, by anybody: the supervisor,
+a film, an exercise's check. Line numbers are the cell's, where the line with the magic is line 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+
+from labkit import names
+from labkit.errors import LabError
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+LAUNCHER = os.path.join(_HERE, "launcher.py")
+
+
+@dataclass(frozen=True)
+class Command:
+    """A program ready to be started."""
+
+    argv: tuple[str, ...]
+    name: str = ""
+    cwd: str = ""
+    env: Mapping[str, str] = field(default_factory=dict)
+    """The whole environment, not additions to one."""
+    language: str = ""
+    """`python`, `c` or `shell`."""
+    source: str = ""
+    label: str = ""
+    """What a traceback calls the source: `cell [3]`."""
+    warnings: str = ""
+    """What the compiler had to say, although it compiled."""
+
+
+def python(
+    source: str,
+    *,
+    name: str = "program",
+    args: Iterable[str] = (),
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    label: str = "",
+    first_line: int = 1,
+    interpreter: str = sys.executable,
+) -> Command:
+    """The command that runs Python source as a program of its own."""
+    label = label or name
+    file = _written("\n" * (first_line - 1) + source, name, ".py")
+    argv = (interpreter, LAUNCHER, file, label, name, *args)
+    return _command(argv, "python", source, name, env, cwd, label)
+
+
+def shell(
+    source: str,
+    *,
+    name: str = "program",
+    args: Iterable[str] = (),
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    label: str = "",
+    first_line: int = 1,
+) -> Command:
+    """The command that runs shell source with bash, or with sh where there is no bash."""
+    bash = shutil.which("bash") or "/bin/sh"
+    argv = (bash, "-c", source, name, *args)
+    command = _command(argv, "shell", source, name, env, cwd, label or name)
+    return replace(command, env={**command.env, **_SHELL_FUNCTIONS})
+
+
+def c(
+    source: str,
+    *,
+    name: str = "program",
+    args: Iterable[str] = (),
+    env: Mapping[str, str] | None = None,
+    cwd: str | None = None,
+    label: str = "",
+    first_line: int = 1,
+    flags: Iterable[str] = (),
+) -> Command:
+    """Compile C source (once for each content) and give the command that runs it."""
+    label = label or name
+    binary, warnings = _compiled(source, name, label, first_line, tuple(flags))
+    command = _command((binary, *args), "c", source, name, env, cwd, label)
+    return replace(command, warnings=warnings)
+
+
+def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
+    """The environment a program starts with: the notebook's, less Jupyter's own plumbing."""
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(_PLUMBING)}
+    kept["TERM"] = "dumb"
+    kept[names.SCOPE] = names.scope()
+    kept[names.SCRATCH] = os.environ.get(names.SCRATCH) or names.folder()
+    kept["LABKIT_PREFIX"] = f"/labkit-{names.scope()}-"
+    kept["LABKIT_KEY_PREFIX"] = str(names.key_prefix(names.scope()))
+    return {**kept, **(changes or {})}
+
+
+_PLUMBING = ("JPY_", "JUPYTER_SERVER", "JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "PYDEVD_", "CLICOLOR",
+             "FORCE_COLOR", "PAGER", "GIT_PAGER", "MPLBACKEND", "PYTEST_CURRENT_TEST", "COLUMNS", "LINES")  # fmt: skip
+
+
+def _command(
+    argv: tuple[str, ...],
+    language: str,
+    source: str,
+    name: str,
+    env: Mapping[str, str] | None,
+    cwd: str | None,
+    label: str,
+) -> Command:
+    folder = os.path.abspath(os.path.expanduser(cwd or os.curdir))
+    if not os.path.isdir(folder):
+        raise LabError(f"There is no folder {folder} for {name} to work in.")
+    return Command(
+        argv=argv,
+        name=name,
+        cwd=folder,
+        env=environment(env),
+        language=language,
+        source=source,
+        label=label,
+    )
+
+
+def _written(text: str, name: str, ending: str) -> str:
+    """The path of a file with this text, in the scratch folder."""
+    digest = hashlib.sha256(text.encode()).hexdigest()[:12]
+    stem = re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:40]
+    folder = os.path.join(names.folder(), "sources")
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    path = os.path.join(folder, f"{stem}-{digest}{ending}")
+    if not os.path.exists(path):
+        _write_whole(path, text.encode())
+    return path
+
+
+def _write_whole(path: str, data: bytes) -> None:
+    """Write a file so that nobody ever sees half of it."""
+    new = f"{path}.{os.getpid()}.new"
+    with open(new, "wb") as file:
+        file.write(data)
+    os.replace(new, path)
+
+
+# --- C ----------------------------------------------------------------------------------------------
+
+_FLAGS = ("-Wall", "-g", "-pthread")
+
+
+def _compiled(
+    source: str, name: str, label: str, first_line: int, flags: tuple[str, ...]
+) -> tuple[str, str]:
+    """The path of the compiled program, and gcc's warnings."""
+    text = f'#line {first_line} "{label}"\n{source}'
+    digest = hashlib.sha256("\0".join((text, *flags)).encode()).hexdigest()[:20]
+    folder = os.path.join(_cache(), digest)
+    binary = os.path.join(folder, re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:40])
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    said = os.path.join(folder, "warnings")
+    if not (os.path.exists(binary) and os.path.exists(said)):
+        warnings = _gcc(text, binary, flags)
+        _write_whole(said, warnings.encode())
+    with open(said, encoding="utf-8") as file:
+        return binary, file.read()
+
+
+def _gcc(text: str, binary: str, flags: tuple[str, ...]) -> str:
+    compiler = shutil.which("gcc") or shutil.which("cc")
+    if compiler is None:
+        raise LabError("There is no C compiler here (on Debian and Ubuntu: sudo apt install gcc).")
+    new = f"{binary}.{os.getpid()}.new"
+    command = [compiler, *_FLAGS, "-I", _HERE, "-include", "labkit.h", "-x", "c", "-", "-o", new]
+    done = subprocess.run(
+        [*command, *flags, "-lrt", "-lm"],
+        input=text.encode(),
+        capture_output=True,
+        env={**os.environ, "LC_ALL": "C"},
+    )
+    said = done.stderr.decode(errors="replace")
+    if done.returncode != 0:
+        raise CompileError(said)
+    os.replace(new, binary)
+    return said
+
+
+class CompileError(LabError):
+    """The compiler refused; the text is what it said."""
+
+
+def _cache() -> str:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = os.path.join(base, "labkit", "c")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError:
+        return names.folder()
+    return folder
+
+
+_SHELL_FUNCTIONS: dict[str, str] = {}

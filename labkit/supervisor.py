@@ -1,0 +1,358 @@
+"""The notebook's hold on its programs: a client of the one process that owns them all.
+
+`connect()` gives this process's `Supervisor`, and starts the owner (`python -m labkit.supervisor`, a
+process of its own) when there is none. The two talk over a socket pair. If the notebook's process
+ends, the owner ends every program; if the owner ends, this process inherits them (it is a subreaper
+while programs run), ends exactly those, and the next program gets a new owner.
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import itertools
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable
+from typing import Any
+
+from labkit import names
+from labkit.errors import LabError
+from labkit.kernel import syscalls
+from labkit.owner import marks, wire
+from labkit.owner.family import Family
+from labkit.programs import Command
+from labkit.scene import Scene
+
+OnOutput = Callable[["Program", int, bytes], None]
+OnEvent = Callable[["Program", dict[str, Any]], None]
+
+
+class Program:
+    """One program of the notebook, running or ended."""
+
+    def __init__(self, supervisor: Supervisor, number: int, command: Command, name: str) -> None:
+        self._supervisor = supervisor
+        self.number = number
+        self.command = command
+        self.name = name
+        self.pid: int | None = None
+        self.status: int | None = None
+        """Exit status; minus the number of the signal that ended it; None while it runs."""
+        self.why: str | None = None
+        """Why it was ended, if we did: `timeout`, `stopped`, `killed`, `output`, `owner`."""
+        self.left = 0
+        """How many of its processes went on when it had ended."""
+        self.done = False
+        self.gone = False
+        self.paused = False
+        self.started_at = time.time()
+        self.failure: dict[str, Any] | None = None
+        self.scene: Scene | None = None
+        """How things stood when its time was up."""
+        self.on_output: OnOutput | None = None
+        self.on_event: OnEvent | None = None
+
+    @property
+    def alive(self) -> bool:
+        """True while any process of it is there."""
+        return not self.gone
+
+    def wait(self, timeout: float | None = None) -> int | None:
+        """Wait until it and all in its session have ended; its exit status, or None after `timeout`."""
+        self._supervisor.wait_for(lambda: self.done, timeout)
+        return self.status if self.done else None
+
+    def wait_gone(self, timeout: float | None = None) -> bool:
+        """Wait until no process of it is left."""
+        return self._supervisor.wait_for(lambda: self.gone, timeout)
+
+    def signal(self, number: int, everybody: bool = False) -> None:
+        """Send a signal to its process group, or to every process of it."""
+        self.paused = {signal.SIGSTOP: True, signal.SIGCONT: False}.get(number, self.paused)  # type: ignore[call-overload]
+        self._ask("signal", signal=int(number), all=everybody)
+
+    def interrupt(self) -> None:
+        """What Ctrl-C does."""
+        self.signal(signal.SIGINT)
+
+    def stop(self) -> None:
+        """End all of it: SIGTERM, and SIGKILL a second later."""
+        self._ask("stop")
+
+    def kill(self) -> None:
+        """End all of it at once."""
+        self._ask("kill")
+
+    def type(self, text: str, end: bool = False) -> None:
+        """Give it input; with `end`, no more will come."""
+        self._supervisor.ask({"do": "type", "id": self.number, "end": end}, text.encode())
+
+    def _ask(self, what: str, **more: Any) -> None:
+        if not self.gone:
+            self._supervisor.ask({"do": what, "id": self.number, **more})
+
+
+class Watch:
+    """A stream of pictures to one callback, until closed."""
+
+    def __init__(
+        self, supervisor: Supervisor, callback: Callable[[dict[str, Any]], None], names: Iterable[str]
+    ) -> None:
+        self._supervisor = supervisor
+        self.callback = callback
+        self.names = frozenset(names)
+
+    def close(self) -> None:
+        """No callback begins after this."""
+        self._supervisor.unwatch(self)
+
+
+class Supervisor:
+    """One owner process and the programs it runs."""
+
+    def __init__(self) -> None:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_STREAM)
+        self._socket = ours
+        self._sending = threading.Lock()
+        self._changed = threading.Condition()
+        self._numbers = itertools.count(1)
+        self._programs: dict[int, Program] = {}
+        self._watches: list[Watch] = []
+        self._replies: dict[int, dict[str, Any]] = {}
+        self.pid: int | None = None
+        self.notebook: int | None = None
+        self.alive = True
+        self._process = self._start_owner(theirs)
+        theirs.close()
+        with contextlib.suppress(OSError):
+            syscalls.allow_tracer(self._process.pid)
+        threading.Thread(target=self._listen, name="labkit-supervisor", daemon=True).start()
+
+    @staticmethod
+    def _start_owner(theirs: socket.socket) -> subprocess.Popen[bytes]:
+        package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+        return subprocess.Popen(
+            [sys.executable, "-m", "labkit.supervisor", str(theirs.fileno()), str(os.getpid())],
+            pass_fds=[theirs.fileno()],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            cwd="/",
+            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+            start_new_session=True,
+        )
+
+    # --- programs -----------------------------------------------------------------------------------
+
+    def start(
+        self,
+        command: Command,
+        *,
+        on_output: OnOutput | None = None,
+        on_event: OnEvent | None = None,
+        stdin: str | None = None,
+        terminal: bool = False,
+        timeout: float | None = None,
+        limits: dict[int, int] | None = None,
+        user: int | None = None,
+    ) -> Program:
+        """Start a program. `on_output(program, 1 or 2, bytes)` is called in a background thread."""
+        number = next(self._numbers)
+        program = Program(self, number, command, self._free_name(command.name))
+        program.on_output, program.on_event = on_output, on_event
+        self._programs[number] = program
+        with contextlib.suppress(OSError):
+            syscalls.become_subreaper()
+        order = {
+            "do": "start",
+            "id": number,
+            "name": program.name,
+            "argv": list(command.argv),
+            "env": dict(command.env),
+            "cwd": command.cwd,
+            "stdin": "text" if stdin is not None else "terminal" if terminal else "nothing",
+            "timeout": timeout,
+            "limits": {str(k): v for k, v in (limits or {}).items()},
+            "user": user,
+            "output": os.path.join(names.folder(), "output", f"{number}.txt"),
+        }
+        self.ask(order, (stdin or "").encode())
+        self.wait_for(lambda: program.pid is not None or program.failure is not None)
+        if program.failure is not None:
+            del self._programs[number]
+            raise LabError(_why_not_started(program))
+        return program
+
+    def programs(self) -> list[Program]:
+        """Every program started so far, in order."""
+        return list(self._programs.values())
+
+    def _free_name(self, name: str) -> str:
+        taken = {p.name for p in self._programs.values() if p.alive}
+        if name not in taken:
+            return name
+        return next(n for i in itertools.count(2) if (n := f"{name} {i}") not in taken)
+
+    # --- pictures -----------------------------------------------------------------------------------
+
+    def scene(self, *, everything: bool = False) -> Scene:
+        """One picture of all programs, now."""
+        number = next(self._numbers)
+        self.ask({"do": "scene", "id": number, "all": everything})
+        self.wait_for(lambda: number in self._replies or not self.alive)
+        if number not in self._replies:
+            return Scene()
+        return Scene.from_dict(self._replies.pop(number)["scene"])
+
+    def watch(self, callback: Callable[[dict[str, Any]], None], names: Iterable[str] = ()) -> Watch:
+        """Call `callback(scene)` in a background thread whenever the picture changes."""
+        watch = Watch(self, callback, names)
+        self._watches.append(watch)
+        self.ask({"do": "watch", "on": True})
+        return watch
+
+    def unwatch(self, watch: Watch) -> None:
+        """End one stream of pictures."""
+        if watch in self._watches:
+            self._watches.remove(watch)
+        if not self._watches:
+            self.ask({"do": "watch", "on": False})
+
+    # --- the line to the owner ----------------------------------------------------------------------
+
+    def ask(self, head: dict[str, Any], body: bytes = b"") -> None:
+        """Send one message; a dead owner is noticed by the thread that reads."""
+        with self._sending, contextlib.suppress(OSError):
+            self._socket.sendall(wire.encode(head, body))
+
+    def wait_for(self, condition: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Wait until something the owner said makes the condition true."""
+        with self._changed:
+            return self._changed.wait_for(condition, timeout)
+
+    def close(self) -> None:
+        """End every program, and the owner with them."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
+        self._process.wait()
+
+    def _listen(self) -> None:
+        decoder = wire.Decoder()
+        while True:
+            try:
+                data = self._socket.recv(1 << 18)
+            except OSError:
+                data = b""
+            if not data:
+                break
+            for head, body in decoder.feed(data):
+                self._heard(head, body)
+        self._owner_died()
+
+    def _heard(self, head: dict[str, Any], body: bytes) -> None:
+        event = head["event"]
+        program = self._programs.get(head.get("id", 0))
+        if event == "output" and program is not None:
+            if program.on_output is not None:
+                program.on_output(program, head["stream"], body)
+            return
+        if event == "scene":
+            for watch in list(self._watches):
+                watch.callback(head["scene"])
+            return
+        if event == "ready":
+            self.pid, self.notebook = head["pid"], head["notebook"]
+        elif event == "reply":
+            self._replies[head["id"]] = head
+        elif program is not None:
+            self._note(program, head)
+        with self._changed:
+            self._changed.notify_all()
+
+    @staticmethod
+    def _note(program: Program, head: dict[str, Any]) -> None:
+        event = head["event"]
+        if event == "started":
+            program.pid = head["pid"]
+        elif event == "failed":
+            program.failure = head
+            program.done = program.gone = True
+        elif event == "exit":
+            program.status, program.why = head["status"], head["why"]
+        elif event == "timeout":
+            program.scene = Scene.from_dict(head["scene"])
+        elif event == "done":
+            program.left = head["left"]
+        if program.on_event is not None and event != "failed":
+            program.on_event(program, head)
+        program.done |= event in ("done", "gone")
+        program.gone |= event == "gone"
+
+    def _owner_died(self) -> None:
+        """End exactly what the owner left to us."""
+        self.alive = False
+        for program in self._programs.values():
+            if not program.gone:
+                self._note(
+                    program,
+                    {"event": "exit", "id": program.number, "status": program.status, "why": "owner"},
+                )
+        if self.notebook is not None:
+            end_family(self.notebook)
+        for program in self._programs.values():
+            if not program.gone:
+                self._note(program, {"event": "gone", "id": program.number})
+        with self._changed:
+            self._changed.notify_all()
+
+
+def end_family(notebook: int) -> None:
+    """End every process that bears this notebook's mark, and reap those that became our children."""
+    family = Family(notebook)
+    while True:
+        family.kill()
+        for pid in list(family.members):
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+        family.look(always=True)
+        if not family.members:
+            return
+        time.sleep(0.001)
+
+
+def _why_not_started(program: Program) -> str:
+    assert program.failure is not None
+    reason = os.strerror(program.failure["errno"])
+    return f"{program.name} could not be started: {program.failure['what']}: {reason}."
+
+
+_current: Supervisor | None = None
+_connecting = threading.Lock()
+
+
+def connect() -> Supervisor:
+    """This process's supervisor; a new one when there is none or the last one died."""
+    global _current
+    with _connecting:
+        if _current is None or not _current.alive:
+            names.begin()
+            _current = Supervisor()
+            atexit.register(_current.close)
+        return _current
+
+
+def current() -> Supervisor | None:
+    """The supervisor, if one was ever started."""
+    return _current
+
+
+if __name__ == "__main__":
+    from labkit.owner import loop
+
+    loop.main(int(sys.argv[1]), int(sys.argv[2]))
