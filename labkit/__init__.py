@@ -13,6 +13,7 @@ before it (`tests/test_layers.py` sees to that):
     xray.py        pids -> a Scene
     labels.py      what stands beside each process and object in a drawing; pure
     picture.py     a Scene -> graphviz, SVG
+    focus.py       a Scene -> the part of it that was asked for by name; pure
     draw.py        a Scene or a Film -> text; offers the pictures too
     names.py       names, keys and paths that belong to one notebook
     room.py        a command -> the same command in namespaces of its own
@@ -60,11 +61,21 @@ __all__ = [
 __version__ = "0.1.0"
 
 
-def xray(*pids: int, **options: Any) -> Scene:
-    """One picture, now, of these processes, their descendants and all they share."""
-    from labkit.xray import xray
+def xray(*processes: int | str, **options: Any) -> Scene:
+    """One picture, now, of these processes (pids), their descendants and all they share.
 
-    return xray(*pids, **options)
+    In a notebook its programs can be given by name; with nothing given, it is all of them.
+    """
+    pids = [p for p in processes if isinstance(p, int)]
+    if pids and len(pids) == len(processes):
+        from labkit.xray import xray
+
+        return xray(*pids, **options)
+    if pids:
+        raise LabError("Give either pids or names of programs, not both.")
+    from labkit.magics import pictures
+
+    return pictures.xray(*map(str, processes), **options)
 
 
 def watch(*names: str, **options: Any) -> Any:

@@ -13,7 +13,7 @@ from typing import Any
 
 from labkit.errors import LabError
 
-_PARTS = ("cells", "cameras", "answers")
+_PARTS = ("cells", "pictures", "cameras", "answers")
 
 
 def load(shell: Any) -> None:
