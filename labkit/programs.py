@@ -105,7 +105,8 @@ def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
 
 
 _PLUMBING = ("JPY_", "JUPYTER_SERVER", "JUPYTER_TOKEN", "JUPYTERHUB_API_TOKEN", "PYDEVD_", "CLICOLOR",
-             "FORCE_COLOR", "PAGER", "GIT_PAGER", "MPLBACKEND", "PYTEST_CURRENT_TEST", "COLUMNS", "LINES")  # fmt: skip
+             "FORCE_COLOR", "PAGER", "GIT_PAGER", "MPLBACKEND", "PYTEST_CURRENT_TEST", "COLUMNS", "LINES",
+             "PYTHONUNBUFFERED")  # fmt: skip
 
 
 def _command(
