@@ -1,0 +1,41 @@
+"""Every test leaves nothing behind (`leaks.py`), and starts kernels that are like a learner's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+
+import pytest
+
+pytest_plugins = ["pytester", "leaks"]
+
+# A folder for temporary files that is this run's alone, so that what is left there is ours; and kernels
+# that read no configuration of the person who runs the tests. Short: paths of sockets must fit in it.
+_home = tempfile.mkdtemp(prefix="lk-", dir="/tmp")
+for _variable, _folder in {
+    "TMPDIR": "tmp",
+    "IPYTHONDIR": "ipython",
+    "JUPYTER_RUNTIME_DIR": "run",
+    "JUPYTER_CONFIG_DIR": "config",
+}.items():
+    os.environ[_variable] = os.path.join(_home, _folder)
+    os.mkdir(os.environ[_variable])
+tempfile.tempdir = None
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    shutil.rmtree(_home, ignore_errors=True)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_pyfunc_call() -> Iterator[None]:
+    """ipykernel captures less of its children's output when it sees this variable."""
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
+    return (yield)
+
+
+@pytest.fixture(autouse=True)
+def _kernels_do_not_see_pytest() -> None:
+    os.environ.pop("PYTEST_CURRENT_TEST", None)
