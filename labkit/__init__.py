@@ -12,6 +12,9 @@ before it (`tests/test_layers.py` sees to that):
     look/          one look: the kernel's facts -> the objects of a Scene; one file per sort of object
     xray.py        pids -> a Scene
     labels.py      what stands beside each process and object in a drawing; pure
+    sketch.py      a Scene -> boxes and lines; pure
+    palette.py     colours and sizes of still pictures
+    plainsvg.py    boxes and lines -> SVG, without graphviz; pure
     picture.py     a Scene -> graphviz, SVG
     focus.py       a Scene -> the part of it that was asked for by name; pure
     draw.py        a Scene or a Film -> text; offers the pictures too

@@ -10,7 +10,8 @@ import unicodedata
 from typing import TYPE_CHECKING
 
 from labkit.labels import Label, describe, doing, holders, is_plain, label, open_end, plain_word
-from labkit.scene import AnyObject, Descriptor, File, Lock, Mapping, Pipe, Process, Scene, Wait
+from labkit.scene import AnyObject, Descriptor, File, Mapping, Pipe, Process, Scene, Wait
+from labkit.sketch import is_shown
 from labkit.words import count, listing, name, printable
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ def text(scene: Scene, *, times: bool = True) -> str:
     """The scene in words and bars, readable in 80 columns; without `times`, how long is left out."""
     parts = [
         [line for process in scene.processes for line in _process(process, scene, times)],
-        [line for object in scene.objects if _is_shown(object, scene) for line in _object(object, scene)],
+        [line for object in scene.objects if is_shown(object, scene) for line in _object(object, scene)],
         _waits(scene),
         [line for found in scene.deadlocks for line in _wrapped("DEADLOCK  ", found.because)],
         [
@@ -149,18 +150,6 @@ def _signals(process: Process) -> list[str]:
 
 
 # --- objects ----------------------------------------------------------------------------------------
-
-
-def _is_shown(object: AnyObject, scene: Scene) -> bool:
-    """All but plain ones, and files that only one process has open and that nobody has locked."""
-    if is_plain(object):
-        return False
-    if not isinstance(object, File):
-        return True
-    users = {p.pid for p in scene.processes for d in p.descriptors or () if d.object == object.id}
-    users |= {p.pid for p in scene.processes for m in p.mappings or () if m.object == object.id}
-    locked = any(isinstance(o, Lock) and o.file == object.id for o in scene.objects)
-    return len(users) > 1 or locked
 
 
 def _object(object: AnyObject, scene: Scene) -> list[str]:

@@ -1,0 +1,22 @@
+"""The colours and sizes of still pictures.
+
+Each stands at 3 to 1 or better against white and against a dark page (#111111), and white ink at 4.5
+to 1 or better against each fill: `tests/test_draw.py` does the sums.
+"""
+
+from __future__ import annotations
+
+FONT = "Helvetica,Arial,sans-serif"
+MONO = "Courier,monospace"
+SIZE = 16
+
+INK = "#ffffff"
+WARNING = "#c8442b"
+"""Vermilion: a deadlock."""
+AMBER = "#b7791f"
+"""A line somebody sleeps on."""
+GREY = "#808790"
+FILLS = {"process": "#2f6aa8", "object": "#5b6570", "ended": "#767676"}
+STROKES = {"data": "#808790", "memory": "#5a7fb5", "link": "#808790", "waits": "#5a7fb5"}
+BAR_FULL = "#f2c14e"
+BAR_EMPTY = "#39424c"

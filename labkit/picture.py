@@ -1,0 +1,146 @@
+"""A scene as a picture: graphviz source, and SVG.
+
+Boxes bring their own background and lines are of middle tones, so that one picture reads well on a
+white page and on a dark one; blue, grey, amber and vermilion can be told apart by the colour-blind,
+and what matters is also written. All text is escaped; identifiers are ours.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+import shutil
+import subprocess
+import textwrap
+
+from labkit import plainsvg
+from labkit.palette import AMBER, BAR_EMPTY, BAR_FULL, FILLS, FONT, GREY, INK, MONO, SIZE, STROKES, WARNING
+from labkit.scene import Scene
+from labkit.sketch import Box, Line, Sketch, sketch
+
+_DOT_SECONDS = 10
+_BAR_POINTS = 150
+
+
+def dot(scene: Scene, *, times: bool = False) -> str:
+    """The scene in the language of graphviz."""
+    drawn = sketch(scene, times)
+    graph = (
+        f'rankdir=LR, bgcolor="transparent", fontname="{FONT}", fontsize={SIZE}, pad=0.2, '
+        f"nodesep=0.4, ranksep=0.8, labelloc=b, labeljust=l, label={_caption(drawn)}"
+    )
+    edge = (
+        f'fontname="{FONT}", fontsize={SIZE - 2}, color="{GREY}", fontcolor="{GREY}", '
+        "penwidth=1.6, arrowsize=0.9"
+    )
+    parts = [
+        "digraph scene {",
+        f"  graph [{graph}];",
+        f'  node [shape=plain, fontname="{FONT}", fontsize={SIZE}, fontcolor="{INK}"];',
+        f"  edge [{edge}];",
+        *(f"  {box.id} [label={_box(box)}];" for box in drawn.boxes),
+        *(f"  {_line(line)}" for line in drawn.lines),
+        "}",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+def svg(scene: Scene, *, times: bool = False) -> str:
+    """The scene as an SVG: drawn by graphviz's `dot` where that is installed, and otherwise by us."""
+    drawn = sketch(scene, times)
+    made = _by_graphviz(dot(scene, times=times)) or plainsvg.draw(drawn)
+    return _named(made, drawn)
+
+
+def _by_graphviz(source: str) -> str | None:
+    program = shutil.which("dot")
+    if program is None:
+        return None
+    try:
+        done = subprocess.run(
+            [program, "-Tsvg"], input=source.encode(), capture_output=True, timeout=_DOT_SECONDS
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = re.search(r"<svg.*</svg>", done.stdout.decode("utf-8", "replace"), re.DOTALL)
+    return None if done.returncode or not found else _without_ids(found[0])
+
+
+def _without_ids(drawn: str) -> str:
+    """Several pictures stand in one page: names of parts would meet."""
+    drawn = re.sub(r"<!--.*?-->\n?", "", drawn, flags=re.DOTALL)
+    drawn = re.sub(r"<title>.*?</title>\n?", "", drawn, flags=re.DOTALL)
+    return re.sub(r'(<(?:g|a|svg)\b[^>]*?) id="[^"]*"', r"\1", drawn)
+
+
+def _named(drawn: str, what: Sketch) -> str:
+    """For those who hear a picture."""
+    said = " ".join(["Processes and what they share.", *what.findings])
+    attributes = f'role="img" aria-label="{html.escape(said)}" style="max-width:100%;height:auto"'
+    return drawn.replace("<svg ", f"<svg {attributes} ", 1)
+
+
+# --- graphviz ---------------------------------------------------------------------------------------
+
+
+def _box(box: Box) -> str:
+    fill = WARNING if box.dead else FILLS[box.style]
+    rows = [f"<B>{_text(box.title)}</B>", *(_small(line) for line in box.lines)]
+    if box.content:
+        rows.append(f'<FONT FACE="{MONO}" POINT-SIZE="{SIZE - 2}">{_text(box.content)}</FONT>')
+    # Browsers' letters may be wider than those that graphviz measured: leave room at both sides.
+    cells = [f'<TR><TD ALIGN="LEFT">&#160;{row}&#160;&#160;&#160;</TD></TR>' for row in rows]
+    if box.level is not None:
+        cells.insert(1, f'<TR><TD ALIGN="LEFT">{_bar(*box.level)}</TD></TR>')
+    style = "" if box.style == "object" else ' STYLE="ROUNDED"'
+    return (
+        f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" BGCOLOR="{fill}"{style}>'
+        + "".join(cells)
+        + "</TABLE>>"
+    )
+
+
+def _small(text: str) -> str:
+    return f'<FONT POINT-SIZE="{SIZE - 2}">{_text(text)}</FONT>'
+
+
+def _text(text: str) -> str:
+    return html.escape(text) or " "
+
+
+def _bar(part: int, whole: int) -> str:
+    filled = min(max(round(_BAR_POINTS * part / whole), 2 if part else 0), _BAR_POINTS)
+    cells = [
+        f'<TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="12" BGCOLOR="{colour}"></TD>'
+        for width, colour in ((filled, BAR_FULL), (_BAR_POINTS - filled, BAR_EMPTY))
+        if width
+    ]
+    bare = 'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"'
+    size = f'ALIGN="LEFT" FIXEDSIZE="TRUE" WIDTH="{_BAR_POINTS + 6}" HEIGHT="12"'
+    margin = '<TD FIXEDSIZE="TRUE" WIDTH="6" HEIGHT="12"></TD>'
+    return f"<TABLE {size} {bare}><TR>{margin}{''.join(cells)}</TR></TABLE>"
+
+
+def _line(line: Line) -> str:
+    colour = WARNING if line.dead else AMBER if line.active else STROKES[line.stroke]
+    facts = [f'color="{colour}"', f'fontcolor="{colour}"', f"dir={line.ends}"]
+    if line.label:
+        facts.append(f"label=<{_text(line.label)}>")
+    if line.stroke == "waits":
+        facts += ["style=dashed", "constraint=false"]
+    if line.stroke == "memory":
+        facts.append("style=dotted")
+    if line.dead or line.active:
+        facts.append("penwidth=3")
+    return f"{line.start} -> {line.end} [{', '.join(facts)}];"
+
+
+def _caption(drawn: Sketch) -> str:
+    rows = [_note(f"DEADLOCK: {found}", WARNING) for found in drawn.findings]
+    rows += [_note(f"not visible here: {limit}", GREY) for limit in drawn.limits]
+    return f"<{''.join(rows)}>" if rows else '""'
+
+
+def _note(text: str, colour: str) -> str:
+    lines = "".join(f'{_text(line)}<BR ALIGN="LEFT"/>' for line in textwrap.wrap(text, 72))
+    return f'<FONT COLOR="{colour}">{lines}</FONT>'
