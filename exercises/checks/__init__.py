@@ -1,0 +1,1 @@
+"""One module a topic: its exercises, their hints and their criteria (see CONTRIBUTING.md)."""
