@@ -24,7 +24,7 @@ from typing import Any
 from labkit import names
 from labkit.errors import LabError
 from labkit.kernel import syscalls
-from labkit.owner import marks, wire
+from labkit.owner import belongings, wire
 from labkit.owner.family import Family
 from labkit.programs import Command
 from labkit.scene import Scene
@@ -305,6 +305,11 @@ class Supervisor:
                 )
         if self.notebook is not None:
             end_family(self.notebook)
+            folder = names.folder()
+            journal = belongings.Journal.read(os.path.join(folder, belongings.JOURNAL))
+            if journal is not None:
+                belongings.remove(journal)
+            belongings.empty(folder, keep="sources")
         for program in self._programs.values():
             if not program.gone:
                 self._note(program, {"event": "gone", "id": program.number})

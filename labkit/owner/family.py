@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
-from collections.abc import Callable
 
 from labkit.errors import LabError
 from labkit.kernel import proc
@@ -64,20 +63,22 @@ class Family:
         """The pids of one program, or of all."""
         return [pid for pid, own in self.members.items() if mark in (None, own)]
 
-    def kill(self, mark: int | None = None, reap: Callable[[], None] = lambda: None) -> None:
-        """End every process of a program, or of all, for certain."""
+    def freeze(self, mark: int | None = None) -> set[int]:
+        """Stop every process of a program, or of all, so that they stand still and nobody is new."""
         stopped: set[int] = set()
         while True:
             self.look(always=True)
             new = [pid for pid in self.of(mark) if pid not in stopped]
             if not new:
-                break
+                return stopped
             for pid in new:
                 send(pid, signal.SIGSTOP)
             stopped.update(new)
-        for pid in stopped:
+
+    def kill(self, mark: int | None = None) -> None:
+        """End every process of a program, or of all, for certain."""
+        for pid in self.freeze(mark):
             send(pid, signal.SIGKILL)
-        reap()
 
     def _drop_gone(self) -> None:
         for pid in list(self.members):

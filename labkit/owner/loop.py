@@ -16,8 +16,10 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from labkit.kernel import syscalls
+from labkit import names
+from labkit.kernel import inotify, remains, syscalls
 from labkit.owner import marks, spawn, wire
+from labkit.owner.belongings import Belongings
 from labkit.owner.family import Family, send, state
 from labkit.owner.pictures import Pictures
 from labkit.owner.program import GRACE_S, Program
@@ -41,11 +43,13 @@ class Owner:
         self.family = Family(self.notebook)
         self.programs: dict[int, Program] = {}
         """Those of which some process still lives, by number."""
+        self.belongings = Belongings(self.notebook, names.folder())
         self.pictures = Pictures(self)
         self.running = True
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], None]] = {}
         self._next_tick = 0.0
+        self._next_inventory = 0.0
         self._listening_to_output = True
 
     # --- the loop -----------------------------------------------------------------------------------
@@ -62,6 +66,8 @@ class Owner:
         self.add(self.socket.fileno(), self._on_message)
         with contextlib.suppress(OSError):
             self.add(syscalls.pidfd_open(self.notebook_pid), self._on_notebook_end)
+        with contextlib.suppress(OSError):
+            self.add(inotify.creations_in(remains.SHM), self._on_creation)
         self.tell({"event": "ready", "pid": os.getpid(), "notebook": self.notebook})
         try:
             while self.running:
@@ -119,6 +125,12 @@ class Owner:
         with contextlib.suppress(BlockingIOError):
             os.read(fd, 4096)
         self.reap()
+
+    def _on_creation(self, fd: int) -> None:
+        """Something new is in /dev/shm: look at once, while whoever made it still holds it."""
+        os.read(fd, 65536)
+        if self.programs:
+            self._inventory()
 
     def _on_notebook_end(self, fd: int) -> None:
         self.running = False
@@ -208,8 +220,17 @@ class Owner:
                 self._out_of_time(program)
             if program.asked_to_end is not None and now > program.asked_to_end:
                 program.asked_to_end = None
-                self.family.kill(program.mark)
+                self.kill(program.mark)
         self._settle()
+        self._inventory()
+
+    def _inventory(self) -> None:
+        """See what the programs hold; how often depends on how long it takes, so that it costs little."""
+        began = time.monotonic()
+        if began < self._next_inventory:
+            return
+        self.belongings.look(self.family.members, self.family.ever)
+        self._next_inventory = time.monotonic() + 20 * (time.monotonic() - began)
 
     def _out_of_time(self, program: Program) -> None:
         program.deadline = None
@@ -220,20 +241,27 @@ class Owner:
         """Ask politely, and see to it that it ends."""
         program.why = program.why or why
         self.family.look()
+        self.belongings.look(self.family.members, self.family.ever)
         for pid in self.family.of(program.mark):
             send(pid, signal.SIGTERM)
             send(pid, signal.SIGCONT)
         program.asked_to_end = time.monotonic() + GRACE_S
 
+    def kill(self, mark: int | None) -> None:
+        """End a program, or all, for certain; while they stand still, see what they hold."""
+        self.family.freeze(mark)
+        self.belongings.look(self.family.members, self.family.ever)
+        self.family.kill(mark)
+
     def _end_all(self) -> None:
-        self.family.kill()
-        while True:
+        self.kill(None)
+        self.reap()
+        while self.family.members:
+            self.family.kill()
+            signal.sigtimedwait({signal.SIGCHLD}, 0.01)
             self.reap()
             self.family.look(always=True)
-            if not self.family.members:
-                break
-            self.family.kill()
-            time.sleep(0.001)
+        self.belongings.remove()
 
     # --- what the notebook may ask ------------------------------------------------------------------
 
@@ -256,6 +284,8 @@ class Owner:
                 {"event": "failed", "id": number, "errno": error.errno, "what": error.filename}
             )
             return
+        if not self.programs:
+            self.belongings.nothing_runs()
         self.programs[number] = program
         self.family.add(program.pid, program.mark)
         for fd in program.streams:
@@ -292,7 +322,7 @@ class Owner:
         program = self.programs.get(head["id"])
         if program is not None:
             program.why = program.why or "killed"
-            self.family.kill(program.mark)
+            self.kill(program.mark)
 
     def do_type(self, head: dict[str, Any], body: bytes) -> None:
         """Give a program what was typed for it."""
