@@ -1,0 +1,214 @@
+"""The system calls that matter in this course: what their arguments are, and what kind of call each is.
+
+Some facts about system calls (syscalls(2)):
+
+- The kernel sees numbers only: a path is an address, a flag a bit. What they mean depends on the call.
+- The C library's names are not always the kernel's: `semop` arrives as `semtimedop`, `fork` as `clone`,
+  `waitpid` as `wait4`, `usleep` as `clock_nanosleep`.
+- Lengths come from other arguments: of `write(fd, buffer, size)` the kernel reads `size` bytes at
+  `buffer`; of `read` it has filled as many as the result says.
+
+What follows for us: one table, a line a call. Each word after the name is an argument: what it is, in
+the words below. The last word but one, after `->`, is what the result is; the mark at the end of a line
+says who could notice the call:
+
+    .   nobody but the process itself (it makes something new, or changes only its own tables)
+    !   others may: explore asks here who goes next
+
+Argument words: `in`, `out`: bytes, whose length is the next argument; `out` is filled by the call.
+`-`: of no interest. The others name themselves; `labkit/decode.py` has a function for each.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+_TABLE = """
+read              fd out size                            -> bytes    !
+pread64           fd out size offset                     -> bytes    !
+readv             fd outiov int                          -> bytes    !
+preadv            fd outiov int offset                   -> bytes    !
+write             fd in size                             -> count    !
+pwrite64          fd in size offset                      -> count    !
+writev            fd iniov int                           -> count    !
+pwritev           fd iniov int offset                    -> count    !
+lseek             fd offset seek                         -> offset   !
+sendfile          fd fd ptr size                         -> count    !
+copy_file_range   fd ptr fd ptr size int                 -> count    !
+splice            fd - fd - size splice                  -> count    !
+tee               fd fd size splice                      -> count    !
+vmsplice          fd iniov int splice                    -> count    !
+close             fd                                     -> zero     !
+close_range       fd fd int                              -> zero     !
+dup               fd                                     -> fd       .
+dup2              fd fd                                  -> fd       !
+dup3              fd fd open                             -> fd       !
+fcntl             fd fcntl fcntlarg                      -> int      !
+flock             fd flock                               -> zero     !
+pipe              newfds                                 -> zero     .
+pipe2             newfds open                            -> zero     .
+open              path open mode                         -> fd       !
+openat            dirfd path open mode                   -> fd       !
+openat2           dirfd path ptr size                    -> fd       !
+creat             path mode                              -> fd       !
+unlink            path                                   -> zero     !
+unlinkat          dirfd path int                         -> zero     !
+rename            path path                              -> zero     !
+renameat          dirfd path dirfd path                  -> zero     !
+renameat2         dirfd path dirfd path int              -> zero     !
+link              path path                              -> zero     !
+linkat            dirfd path dirfd path int              -> zero     !
+symlink           path path                              -> zero     !
+symlinkat         path dirfd path                        -> zero     !
+mkdir             path mode                              -> zero     !
+mkdirat           dirfd path mode                        -> zero     !
+rmdir             path                                   -> zero     !
+mknod             path mknod -                           -> zero     !
+mknodat           dirfd path mknod -                     -> zero     !
+truncate          path size                              -> zero     !
+ftruncate         fd size                                -> zero     !
+fsync             fd                                     -> zero     !
+fdatasync         fd                                     -> zero     !
+fallocate         fd int offset size                     -> zero     !
+fork                                                     -> pid      .
+vfork                                                    -> pid      .
+clone             clone - - - -                          -> pid      .
+clone3            clone3 -                               -> pid      .
+execve            path argv -                            -> zero     .
+execveat          dirfd path argv - int                  -> zero     .
+wait4             waitfor status wait -                  -> pid      !
+waitid            idtype waitid siginfo wait -           -> zero     !
+exit              int                                    -> none     !
+exit_group        int                                    -> none     !
+setpgid           pid pid                                -> zero     !
+setsid                                                   -> pid      !
+prctl             prctl int                              -> int      .
+kill              killpid sig                            -> zero     !
+tkill             pid sig                                -> zero     !
+tgkill            pid pid sig                            -> zero     !
+rt_sigqueueinfo   pid sig -                              -> zero     !
+rt_tgsigqueueinfo pid pid sig -                          -> zero     !
+pidfd_open        pid int                                -> fd       !
+pidfd_send_signal fd sig - int                           -> zero     !
+pidfd_getfd       fd fd int                              -> fd       !
+rt_sigaction      sig sigaction - -                      -> zero     .
+rt_sigprocmask    sighow sigset - -                      -> zero     .
+rt_sigpending     - -                                    -> zero     !
+rt_sigsuspend     sigset -                               -> zero     !
+rt_sigtimedwait   sigset - timespec -                    -> sig      !
+rt_sigreturn                                             -> none     .
+sigaltstack       - -                                    -> zero     .
+pause                                                    -> zero     !
+alarm             seconds                                -> int      !
+setitimer         itimer itimerval -                     -> zero     !
+timer_create      clock - -                              -> zero     .
+timer_settime     int int itimerspec -                   -> zero     !
+timer_delete      int                                    -> zero     .
+nanosleep         timespec -                             -> zero     !
+clock_nanosleep   clock sleepflags timespec -            -> zero     !
+sched_yield                                              -> zero     !
+mmap              addr size prot map fd offset           -> addr     .
+munmap            addr size                              -> zero     .
+mremap            addr size size int addr                -> addr     .
+mprotect          addr size prot                         -> zero     .
+msync             addr size msync                        -> zero     !
+madvise           addr size madvise                      -> zero     .
+memfd_create      string memfd                           -> fd       .
+process_vm_readv  pid outiov int iov int int             -> bytes    !
+process_vm_writev pid iniov int iov int int              -> count    !
+shmget            key size ipcflags                      -> shmid    !
+shmat             shmid addr shmflags                    -> addr     !
+shmdt             addr                                   -> zero     !
+shmctl            shmid ipccmd -                         -> int      !
+semget            key int ipcflags                       -> semid    !
+semop             semid sembuf int                       -> zero     !
+semtimedop        semid sembuf int timespec              -> zero     !
+semctl            semid int semcmd semarg                -> int      !
+msgget            key ipcflags                           -> msqid    !
+msgsnd            msqid msgbuf size msgflags             -> zero     !
+msgrcv            msqid - size msgtype msgflags          -> message  !
+msgctl            msqid ipccmd -                         -> int      !
+mq_open           mqname open mode mqattr                -> fd       !
+mq_unlink         mqname                                 -> zero     !
+mq_timedsend      fd in size int timespec                -> zero     !
+mq_timedreceive   fd out size uintptr timespec           -> bytes    !
+mq_notify         fd mqnotify                            -> zero     !
+mq_getsetattr     fd - -                                 -> zero     !
+futex             futex futexop int - futexptr -         -> int      !
+poll              pollfds int ms                         -> count    !
+ppoll             pollfds int timespec - -               -> count    !
+select            int fdset fdset fdset timeval          -> count    !
+pselect6          int fdset fdset fdset timespec -       -> count    !
+epoll_create      int                                    -> fd       .
+epoll_create1     epollflags                             -> fd       .
+epoll_ctl         fd epollop fd epollevent               -> zero     !
+epoll_wait        fd - int ms                            -> epoll    !
+epoll_pwait       fd - int ms - -                        -> epoll    !
+epoll_pwait2      fd - int timespec - -                  -> epoll    !
+eventfd           int                                    -> fd       .
+eventfd2          int eventfd                            -> fd       .
+timerfd_create    clock open                             -> fd       .
+timerfd_settime   fd int itimerspec -                    -> zero     !
+timerfd_gettime   fd -                                   -> zero     !
+signalfd          fd sigset -                            -> fd       .
+signalfd4         fd sigset - open                       -> fd       .
+inotify_init1     open                                   -> fd       .
+inotify_add_watch fd path int                            -> int      !
+socket            family socktype protocol               -> fd       .
+socketpair        family socktype protocol newfds        -> zero     .
+bind              fd sockaddr len                        -> zero     !
+listen            fd int                                 -> zero     !
+connect           fd sockaddr len                        -> zero     !
+accept            fd outaddr -                           -> fd       !
+accept4           fd outaddr - socktype                  -> fd       !
+shutdown          fd how                                 -> zero     !
+sendto            fd in size msg sockaddr len            -> count    !
+recvfrom          fd out size msg outaddr -              -> bytes    !
+sendmsg           fd inmsg msg                           -> count    !
+recvmsg           fd outmsg msg                          -> count    !
+sendmmsg          fd - int msg                           -> count    !
+recvmmsg          fd - int msg timespec                  -> count    !
+setsockopt        fd int int - len                       -> zero     .
+restart_syscall                                          -> int      !
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One line of the table."""
+
+    name: str
+    args: tuple[str, ...]
+    result: str
+    own: bool
+    """True: nobody but the process that makes it can notice it."""
+
+
+def _parse(line: str) -> Call:
+    left, right = line.split("->")
+    name, *args = left.split()
+    result, mark = right.split()
+    return Call(name, tuple(args), result, mark == ".")
+
+
+CALLS: dict[str, Call] = {call.name: call for call in map(_parse, _TABLE.strip().splitlines())}
+"""By the kernel's name."""
+
+TIMEOUTS: dict[str, tuple[int, str]] = {
+    name: (index, word)
+    for name, call in CALLS.items()
+    for index, word in enumerate(call.args)
+    if word in ("ms", "timespec", "timeval")
+}
+"""Calls that may end by themselves after a time: which argument says so, and in what form."""
+
+OUTPUT_FD: dict[str, int] = {
+    "write": 0, "writev": 0, "pwrite64": 0, "pwritev": 0, "sendfile": 0, "copy_file_range": 2,
+    "splice": 2, "tee": 1, "vmsplice": 0,
+}  # fmt: skip
+"""Calls that put bytes somewhere: which argument is the descriptor they go to."""
+
+SENDS_SIGNALS = frozenset(
+    "kill tkill tgkill rt_sigqueueinfo rt_tgsigqueueinfo pidfd_send_signal exit exit_group".split()
+)
+"""Calls after which another process may be gone at once, even one that stands still."""

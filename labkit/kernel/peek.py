@@ -1,0 +1,52 @@
+"""Bytes and strings in another process's memory.
+
+Some facts about process_vm_readv (process_vm_readv(2), Linux 3.2):
+
+- It copies from another process without stopping it; one needs the right to trace it.
+- It reads up to the first page that is not there, and says how much that was.
+
+What follows for us: a string is read page by page, since its end is not known, and what cannot be read
+comes back shorter, or empty: the caller shows the address instead.
+"""
+
+from __future__ import annotations
+
+import os
+
+from labkit.kernel.syscalls import process_vm_readv
+
+_PAGE = os.sysconf("SC_PAGESIZE")
+
+
+def content(pid: int, address: int, size: int) -> bytes:
+    """Up to `size` bytes at `address`; fewer where the memory ends, none where there is none."""
+    if not address or size <= 0:
+        return b""
+    try:
+        return process_vm_readv(pid, address, size)
+    except OSError:
+        return b""
+
+
+def c_string(pid: int, address: int, most: int = 4096) -> bytes:
+    """The bytes from `address` up to a zero."""
+    found = b""
+    while len(found) < most:
+        part = content(pid, address, _PAGE - address % _PAGE)
+        before, end, _ = part.partition(b"\0")
+        found += before
+        if end or not part:
+            break
+        address += len(part)
+    return found
+
+
+def string(pid: int, address: int) -> str:
+    """The text from `address` up to a zero, as a path would be decoded."""
+    return os.fsdecode(c_string(pid, address))
+
+
+def words(pid: int, address: int, count: int, size: int = 8) -> list[int]:
+    """`count` unsigned integers of `size` bytes each."""
+    data = content(pid, address, count * size)
+    return [int.from_bytes(data[i : i + size], "little") for i in range(0, len(data), size)]

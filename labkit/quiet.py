@@ -1,0 +1,217 @@
+"""Which calls are a program's own, and which are its interpreter's, loader's or library's.
+
+A film shows what the learner's code does. So calls make no frame
+
+- before the program begins: in C, while the dynamic loader is at work (the call comes from the loader's
+  own code); in Python, before the launcher's marker (it asks for access to a file of a certain name);
+  in a Python started without our launcher, before its script is opened;
+- on files of libraries and modules, and on descriptors that lead there;
+- that change only the process's own memory: private mappings, stacks, allocation;
+- that only ask (F_GETFD, a position).
+
+A call that might be waited in is never left out for being quiet: it only makes no frame.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+
+from labkit.kernel.calls import OUTPUT_FD
+from labkit.kernel.peek import string
+from labkit.launcher import MARKER
+from labkit.tasks import Image, Made, Task
+
+ASKED = ("access", "faccessat", "faccessat2")
+"""Traced only for the marker."""
+
+_LIBRARY = re.compile(
+    r"(^|/)(ld\.so\.|lib[^/]*\.so|python3[^/]*\.zip|pyvenv\.cfg|pybuilddir\.txt|gconv|locale|nsswitch\.conf)"
+    r"|\.(so|py|pyc|pth|_pth|egg-link|egg-info|dist-info)(\.[\d.]+)?$"
+    r"|/(site|dist)-packages(/|$)|/lib(64)?/python3[^/]*(/|$)|^/etc/(ld\.so|localtime|terminfo|inputrc)"
+    r"|^/usr/(lib|share)/(locale|zoneinfo|terminfo)|^/(usr/)?lib/terminfo|__pycache__|^/proc/(self|filesystems)"
+    r"|^/dev/tty$|^/sys/(devices|fs)/"
+)
+_PYTHON = re.compile(r"(^|/)python[\d.]*$")
+_ON_PATH = {"open": 0, "openat": 1, "creat": 0, "openat2": 1}
+_PATHS_OF = {name: (0,) for name in ("open", "creat", "unlink", "mkdir", "rename")} | {
+    name: (1,) for name in ("openat", "openat2", "unlinkat", "mkdirat", "renameat", "renameat2")
+}
+_ALWAYS = frozenset({"restart_syscall", "rt_sigpending", "sigaltstack", "prctl", "madvise", "fsync", *ASKED})
+_ON_FD = frozenset(
+    "read pread64 readv preadv lseek close fcntl mmap dup pread ftruncate write writev".split()
+)
+_FD_OF = {"mmap": 4}
+_ASKS = {1, 3}
+"""fcntl's F_GETFD and F_GETFL."""
+_SETS_FD = 2
+_CLOEXEC_DUP = 1030
+_ALL_SIGNALS = 0xFFFFFFFFFFFFFFFF
+_SIGINT = 2
+
+
+def is_quiet(task: Task, call: Made, instruction: int, *, everything: bool = False) -> bool:
+    """True: this call makes no frame. Notices on the way where the program's own code begins."""
+    image = task.process.image
+    if call.name in ASKED:
+        if _path(task, call, 0 if call.name == "access" else 1) == MARKER:
+            image.begun = True
+        return True
+    if call.name in ("execve", "execveat"):
+        return not image.begun
+    if call.name == "restart_syscall":
+        return True
+    if everything:
+        return False
+    if not _begun(task, call, instruction):
+        return True
+    return call.name in _ALWAYS or _in_library(task, call, instruction) or _housekeeping(task, call)
+
+
+def prepare(image: Image, pid: int, marked: bool) -> None:
+    """A process has begun to execute another program."""
+    try:
+        image.program = os.readlink(f"/proc/{pid}/exe")
+        with open(f"/proc/{pid}/cmdline", "rb") as file:
+            argv = [os.fsdecode(word) for word in file.read().split(b"\0")]
+    except OSError:
+        return
+    image.loader, image.begun, image.script = None, False, None
+    image.marked = marked or any(word.endswith("/labkit/launcher.py") for word in argv[1:3])
+    if not image.marked and _PYTHON.search(image.program):
+        image.script = next((w for w in argv[1:] if w and not w.startswith("-")), "")
+        if "-c" in argv or "-m" in argv:
+            image.script = ""
+
+
+def after(task: Task, call: Made) -> None:
+    """A call is done: keep track of descriptors that lead to libraries, and of mapped objects."""
+    fds, shown, result = task.process.quiet_fds, task.process.shown, call.result or 0
+    if call.name in _ON_PATH and result >= 0:
+        fds.discard(result)
+        if task.quiet:
+            fds.add(result)
+    elif call.name == "close":
+        fds.discard(call.args[0])
+    elif call.name in ("dup2", "dup3") and result >= 0:
+        fds.discard(call.args[1])
+    elif call.name in ("mmap", "shmat") and result > 0 and not task.quiet:
+        shown[result] = call.args[1] if call.name == "mmap" else 0
+    elif call.name in ("munmap", "shmdt") and result == 0:
+        shown.pop(call.args[0], None)
+
+
+def output_fd(call: Made) -> int | None:
+    """The descriptor a call puts bytes to, as a signed number, or None."""
+    index = OUTPUT_FD.get(call.name)
+    return None if index is None else signed32(call.args[index])
+
+
+def signed32(value: int) -> int:
+    """An `int` argument as C sees it."""
+    value &= 0xFFFFFFFF
+    return value - (1 << 32) if value & 0x80000000 else value
+
+
+def _begun(task: Task, call: Made, instruction: int) -> bool:
+    image = task.process.image
+    if not image.begun and not image.marked:
+        if image.script is not None:
+            image.begun = _script_begins(task, call)
+        else:
+            image.begun = not _in_loader(task, instruction)
+    return image.begun
+
+
+def _script_begins(task: Task, call: Made) -> bool:
+    """Python opens its script when it is ready to run it; with -c it sets SIGINT's handler last."""
+    script = task.process.image.script
+    if script:
+        if call.name in _ON_PATH and _path(task, call, _ON_PATH[call.name]) == script:
+            task.process.image.begun = True
+            return False
+        return False
+    return call.name == "rt_sigaction" and call.args[0] == _SIGINT
+
+
+def _in_loader(task: Task, instruction: int) -> bool:
+    image = task.process.image
+    if image.loader is None:
+        image.loader = _find_loader(task.process.pid)
+    return image.loader[0] <= instruction < image.loader[1]
+
+
+def _find_loader(pid: int) -> tuple[int, int]:
+    """Where the dynamic loader's code lies in a process that has just begun."""
+    low, high = 0, 0
+    try:
+        with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as file:
+            for line in file:
+                fields = line.split(maxsplit=5)
+                if len(fields) > 5 and re.search(r"/(ld-[^/]*|ld\.so|ld64)[^/]*$", fields[5].strip()):
+                    start, end = (int(word, 16) for word in fields[0].split("-"))
+                    low, high = (low or start), max(high, end)
+    except OSError:
+        return 0, 0
+    return low, high
+
+
+def _in_library(task: Task, call: Made, instruction: int) -> bool:
+    """A library or module being looked for, opened, read or mapped."""
+    if call.name in _ON_FD:
+        return (call.args[_FD_OF.get(call.name, 0)] & 0xFFFFFFFF) in task.process.quiet_fds or (
+            call.name == "mmap" and _in_loader(task, instruction)
+        )
+    if call.name in _PATHS_OF:
+        path = _path(task, call, _PATHS_OF[call.name][0])
+        return path != task.process.image.script and bool(_LIBRARY.search(path))
+    return False
+
+
+def _housekeeping(task: Task, call: Made) -> bool:
+    """Calls that change or ask only what is the process's own."""
+    args, name = call.args, call.name
+    if name in ("munmap", "mprotect", "mremap"):
+        shown = task.process.shown.items()
+        return not any(at <= args[0] < at + max(size, 1) for at, size in shown)
+    if name == "fcntl":
+        return args[1] in _ASKS or args[1] == _SETS_FD or (args[1] == _CLOEXEC_DUP and args[2] > 9)
+    if name == "lseek":
+        return signed32(args[1]) == 0 and args[2] == 1
+    if name == "futex":
+        return bool(args[1] & 128) or args[1] & 127 not in (0, 1, 3, 4, 9, 10, 5)
+    if name == "rt_sigaction":
+        return args[1] == 0 or args[0] > 64 or args[0] in (32, 33) or _python_puts_back(task, call)
+    if name == "rt_sigprocmask":
+        return _library_masks(task, call)
+    return name == "setsockopt"
+
+
+def _python_puts_back(task: Task, call: Made) -> bool:
+    """At its end Python puts SIGINT back as it was; and at its start it takes it."""
+    return call.args[0] == _SIGINT and bool(_PYTHON.search(task.process.image.program))
+
+
+def _library_masks(task: Task, call: Made) -> bool:
+    """The C library blocks all signals, also its own, for an instant; a program cannot."""
+    if task.unmask_next:
+        task.unmask_next = False
+        return True
+    if call.args[1] == 0:
+        return True
+    mask = int.from_bytes(_bytes(task, call.args[1], 8), "little")
+    task.unmask_next = mask in (_ALL_SIGNALS, _ALL_SIGNALS & ~0x180000000) and call.args[0] == 0
+    if mask == _ALL_SIGNALS & ~0x180000000:
+        task.unmask_next = False
+        return False
+    return task.unmask_next
+
+
+def _path(task: Task, call: Made, index: int) -> str:
+    return string(task.process.pid, call.args[index])
+
+
+def _bytes(task: Task, address: int, size: int) -> bytes:
+    from labkit.kernel.peek import content
+
+    return content(task.process.pid, address, size)

@@ -1,0 +1,173 @@
+"""What a conductor knows of each process and thread it leads, and how it tells that one is asleep."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field
+from typing import Literal, TypeAlias
+
+from labkit.kernel.calls import CALLS, Call
+
+State: TypeAlias = Literal[
+    "unborn",  # made, not yet at its first stop
+    "new",  # stands at its first stop
+    "running",  # was let go
+    "asleep",  # proven to sleep in a call
+    "call",  # stands before a call that matters
+    "ready",  # stands with nothing to do first: after a call, or in the middle of computing
+    "fired",  # stands after a wait that ended by time; its turn comes in order of time
+    "signal",  # stands before the delivery of a signal
+    "stopped",  # stopped by SIGSTOP or the like
+]
+
+READY: frozenset[State] = frozenset({"new", "call", "ready", "signal"})
+
+
+@dataclass(slots=True)
+class Made:
+    """A call that a task makes, or stands before."""
+
+    name: str
+    args: tuple[int, ...]
+    result: int | None = None
+    waited: bool = False
+    """It was seen asleep in this call."""
+
+    @property
+    def spec(self) -> Call:
+        return CALLS[self.name]
+
+
+@dataclass(slots=True)
+class Pending:
+    """A signal that a task stands before, and what it will do."""
+
+    number: int
+    sender: int | None
+    effect: Literal["handler", "ignored", "ends", "stops"]
+
+
+@dataclass(slots=True)
+class Image:
+    """What a process executes; shared by those forked from it until one executes another program."""
+
+    program: str = ""
+    loader: tuple[int, int] | None = None
+    """Where the dynamic loader lies; None: not yet looked; (0, 0): there is none."""
+    begun: bool = False
+    """The program's own code has been reached."""
+    marked: bool = False
+    """A marker will say where it begins."""
+    script: str | None = None
+    """Of an interpreter with no marker: the file whose reading is its beginning; "" with -c."""
+
+    def heir(self) -> Image:
+        return Image(self.program, self.loader, self.begun, self.marked, self.script)
+
+
+@dataclass(slots=True)
+class Led:
+    """A process under the conductor."""
+
+    pid: int
+    path: tuple[int, ...]
+    """Which program, then which child of which: the same in every run of the same program."""
+    name: str
+    image: Image
+    parent: Led | None = None
+    tasks: dict[int, Task] = field(default_factory=dict)
+    children: int = 0
+    quiet_fds: set[int] = field(default_factory=set)
+    """Descriptors of libraries and the like, whose calls make no frames."""
+    shown: dict[int, int] = field(default_factory=dict)
+    """Mappings of objects: address, size."""
+    status: int | None = None
+    """How it ended, as waitpid says it."""
+    dumped: str = ""
+
+    @property
+    def alive(self) -> bool:
+        return self.status is None
+
+
+@dataclass(slots=True)
+class Task:
+    """A thread under the conductor; of a process with one thread, the process."""
+
+    tid: int
+    process: Led
+    state: State = "unborn"
+    number: int = 1
+    """1 for the first thread, 2 for the second…"""
+    call: Made | None = None
+    quiet: bool = False
+    """The call it is in makes no frame."""
+    restarting: Made | None = None
+    """A call that a signal cut short, and which the kernel will start again."""
+    pending: Pending | None = None
+    deadline: float | None = None
+    """When its timed wait ends, in the conductor's own time."""
+    in_vfork: bool = False
+    unmask_next: bool = False
+    born_by: int | None = None
+    witness: Witness | None = None
+    counter: object = None
+
+    @property
+    def who(self) -> str:
+        name = self.process.name
+        return name if self.number == 1 else f"{name} (thread {self.number})"
+
+    @property
+    def key(self) -> tuple[int, ...]:
+        """Its place in the order of creation."""
+        return (*self.process.path, -self.number) if self.number > 1 else self.process.path
+
+
+class Witness:
+    """Reads from /proc whether a task sleeps, without disturbing it.
+
+    One look at its state is not enough: a task is for an instant asleep also where it will go on by
+    itself. It sleeps for good when state, time used and call stay the same over a sequence of readings.
+    """
+
+    def __init__(self, pid: int, tid: int) -> None:
+        folder = f"/proc/{pid}/task/{tid}"
+        self._files = []
+        try:
+            for name in ("stat", "schedstat", "syscall"):
+                self._files.append(os.open(f"{folder}/{name}", os.O_RDONLY | os.O_CLOEXEC))
+        except OSError:
+            self.close()
+            raise
+
+    def state(self) -> str:
+        """The kernel's letter: S asleep, t stopped by its tracer, Z ended…; X when it is gone."""
+        return self._stat()[0]
+
+    def asleep(self, uninterruptible: bool = False) -> bytes | None:
+        """What does not change while it sleeps, or None when it does not sleep."""
+        wanted = "D" if uninterruptible else "S"
+        if self._stat()[0] != wanted:
+            return None
+        counter = self._read(1)
+        if not uninterruptible and self._read(2).startswith(b"running"):
+            return None
+        if self._stat()[0] != wanted or self._read(1) != counter:
+            return None
+        return counter
+
+    def close(self) -> None:
+        for fd in self._files:
+            os.close(fd)
+        self._files = []
+
+    def _stat(self) -> str:
+        line = self._read(0)
+        return line[line.rfind(b")") + 2 :][:1].decode() or "X"
+
+    def _read(self, which: int) -> bytes:
+        try:
+            return os.pread(self._files[which], 512, 0)
+        except OSError:
+            return b""
