@@ -6,18 +6,11 @@ before it (`tests/test_layers.py` sees to that):
     kernel/        the only code that touches the Linux kernel; one file per interface
     scene.py       one frozen picture of some processes and all they share; pure data
     words.py       how calls, amounts and names are said; pure
-    enablers.py    a Scene -> for each wait, who could end it; pure
-    because.py     a knot of waits -> a sentence; pure
-    waits.py       a Scene -> who waits for whom, and which waits can never end; pure
+    waits/         a Scene -> who waits for whom, and which waits can never end; pure
     look/          one look: the kernel's facts -> the objects of a Scene; one file per sort of object
     xray.py        pids -> a Scene
-    labels.py      what stands beside each process and object in a drawing; pure
-    sketch.py      a Scene -> boxes and lines; pure
-    palette.py     colours and sizes of still pictures
-    plainsvg.py    boxes and lines -> SVG, without graphviz; pure
-    picture.py     a Scene -> graphviz, SVG
     focus.py       a Scene -> the part of it that was asked for by name; pure
-    draw.py        a Scene or a Film -> text; offers the pictures too
+    draw/          a Scene -> text, graphviz, SVG; pure
     names.py       names, keys and paths that belong to one notebook
     room.py        a command -> the same command in namespaces of its own
     launcher.py    runs a cell's Python source as `__main__`; imports nothing of ours

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import unicodedata
 
 from labkit.scene import Blocked, Scene
@@ -77,6 +78,14 @@ def duration(ns: int) -> str:
     if seconds < 3600:
         return f"{int(seconds) // 60} min {int(seconds) % 60} s"
     return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60} min"
+
+
+def signal_name(number: int) -> str:
+    """`SIGKILL`; `signal 40` where it has no name."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def printable(text: str, most: int | None = None) -> str:

@@ -71,7 +71,7 @@ def _drawn(scene: Scene, form: str) -> str:
     if form == "json":
         return scene.to_json(indent=2)
     if form == "dot":
-        from labkit.picture import dot
+        from labkit.draw.picture import dot
 
         return dot(scene).rstrip("\n")
     from labkit.draw import text

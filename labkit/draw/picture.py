@@ -13,10 +13,22 @@ import shutil
 import subprocess
 import textwrap
 
-from labkit import plainsvg
-from labkit.palette import AMBER, BAR_EMPTY, BAR_FULL, FILLS, FONT, GREY, INK, MONO, SIZE, STROKES, WARNING
+from labkit.draw import plainsvg
+from labkit.draw.palette import (
+    AMBER,
+    BAR_EMPTY,
+    BAR_FULL,
+    FILLS,
+    FONT,
+    GREY,
+    INK,
+    MONO,
+    SIZE,
+    STROKES,
+    WARNING,
+)
+from labkit.draw.sketch import Box, Line, Sketch, sketch
 from labkit.scene import Scene
-from labkit.sketch import Box, Line, Sketch, sketch
 
 _DOT_SECONDS = 10
 _BAR_POINTS = 150

@@ -9,13 +9,14 @@ import textwrap
 import unicodedata
 from typing import TYPE_CHECKING
 
-from labkit.labels import Label, describe, doing, holders, is_plain, label, open_end, plain_word
+from labkit.draw.doing import describe, doing, is_plain, open_end, plain_word
+from labkit.draw.labels import Label, holders, label
+from labkit.draw.sketch import is_shown
 from labkit.scene import AnyObject, Descriptor, File, Mapping, Pipe, Process, Scene, Wait
-from labkit.sketch import is_shown
 from labkit.words import count, listing, name, printable
 
 if TYPE_CHECKING:
-    from labkit.picture import dot, svg
+    from labkit.draw.picture import dot, svg
 
 __all__ = ["describe", "dot", "svg", "text"]
 
@@ -27,7 +28,7 @@ _PAGES = 32
 def __getattr__(attribute: str) -> object:
     """`dot` and `svg` are loaded when they are asked for."""
     if attribute in ("dot", "svg"):
-        from labkit import picture
+        from labkit.draw import picture
 
         return getattr(picture, attribute)
     raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")

@@ -6,8 +6,8 @@ import html
 import textwrap
 from dataclasses import dataclass
 
-from labkit.palette import AMBER, BAR_EMPTY, BAR_FULL, FILLS, GREY, INK, SIZE, STROKES, WARNING
-from labkit.sketch import Box, Line, Sketch
+from labkit.draw.palette import AMBER, BAR_EMPTY, BAR_FULL, FILLS, GREY, INK, SIZE, STROKES, WARNING
+from labkit.draw.sketch import Box, Line, Sketch
 
 _WIDTH, _GAP, _ROOM, _LEFT = 340, 30, 300, 190
 _ROW = SIZE + 8

@@ -10,10 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from labkit.draw.doing import UNSEEN
 from labkit.scene import (
     AnyObject,
-    Blocked,
-    Descriptor,
     End,
     Epoll,
     EventFd,
@@ -25,22 +24,15 @@ from labkit.scene import (
     Pipe,
     PosixMq,
     PosixSem,
-    Process,
     Scene,
     SignalFd,
     SysvMsg,
     SysvSem,
     SysvShm,
-    Thread,
     TimerFd,
     UnixSocket,
 )
 from labkit.words import (
-    CHILDREN,
-    SIGNALS,
-    SLEEPS,
-    about,
-    call,
     content,
     count,
     duration,
@@ -48,8 +40,6 @@ from labkit.words import (
     name,
     printable,
 )
-
-UNSEEN = "not visible here"
 
 _ROWS = 8
 """So many semaphores or messages are shown one by one."""
@@ -76,108 +66,6 @@ def label(object: AnyObject, scene: Scene) -> Label:
     made = _SAY[type(object)](object, scene)
     notes = tuple(printable(note) for note in object.notes)
     return Label(made.title, made.about, made.level, made.amount, made.content, made.rows + notes)
-
-
-# --- processes --------------------------------------------------------------------------------------
-
-
-def describe(blocked: Blocked, scene: Scene, times: bool = True) -> str:
-    """What a thread is asleep in: `waiting in read(3) on pipe-1 for 2.1 s`."""
-    said = _what(blocked, scene)
-    if blocked.timed and blocked.call not in SLEEPS:
-        said += ", with a time limit,"
-    if times and blocked.since_ns is not None:
-        said += f" for {duration(blocked.since_ns)}"
-    return said.rstrip(",")
-
-
-def _what(blocked: Blocked, scene: Scene) -> str:
-    said = f"waiting in {call(blocked)}"
-    if blocked.call in SLEEPS:
-        return f"sleeping in {blocked.call}"
-    if blocked.call in SIGNALS:
-        return f"{said} for a signal"
-    if blocked.call in CHILDREN:
-        children = listing([name(pid, scene) for pid in blocked.children or ()], "or")
-        return f"{said} for {children or 'a child'} to end"
-    if blocked.on:
-        return f"{said} on {listing(_watched(blocked), 'or')}"
-    on = f" on {_semaphores(blocked)}{printable(blocked.object)}" if blocked.object else ""
-    return f"{said}{on} {about(blocked)}".rstrip()
-
-
-def _watched(blocked: Blocked) -> list[str]:
-    return list(dict.fromkeys(watched.object or f"descriptor {watched.fd}" for watched in blocked.on))
-
-
-def _semaphores(blocked: Blocked) -> str:
-    numbers = list(dict.fromkeys(str(number) for number, change in blocked.operations))
-    return f"semaphore {listing(numbers)} of " if numbers else ""
-
-
-def doing(thread: Process | Thread, scene: Scene, times: bool = True) -> str:
-    """What a process or a thread is doing, in words."""
-    if thread.state == "stopped":
-        return "stopped by a signal or a debugger"
-    if thread.state in ("zombie", "dead"):
-        return _ended(thread)
-    if thread.blocked is not None:
-        return describe(thread.blocked, scene, times)
-    return "running" if thread.state == "running" else f"asleep, in what is {UNSEEN}"
-
-
-def _ended(thread: Process | Thread) -> str:
-    status = thread.exit if isinstance(thread, Process) else None
-    how = "ended"
-    if status is not None:
-        how = f"ended with status {status}" if status >= 0 else f"ended by {signal_name(-status)}"
-    return f"{how}; its parent has not waited for it yet" if thread.state == "zombie" else how
-
-
-def signal_name(number: int) -> str:
-    """`SIGKILL`; `signal 40` where it has no name."""
-    import signal
-
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
-
-
-def is_plain(object: AnyObject | None) -> bool:
-    """Terminals, /dev/null and the like: every program has them, and they say nothing."""
-    if object is None:
-        return False
-    if object.kind == "terminal":
-        return True
-    path = object.path if isinstance(object, File) else object.name
-    return (path or "").startswith(("/dev/null", "/dev/pts/", "/dev/tty", "/dev/zero", "/dev/urandom"))
-
-
-def plain_word(object: AnyObject) -> str:
-    """`terminal`, or the device's path."""
-    path = (object.path if isinstance(object, File) else object.name) or ""
-    terminal = object.kind == "terminal" or path.startswith(("/dev/pts/", "/dev/tty"))
-    return "terminal" if terminal else printable(path)
-
-
-ARROWS = {"r": "◂", "w": "▸", "rw": "◂▸", None: "·"}
-"""Which way bytes go, seen from the process: reads, writes, both, neither."""
-
-
-def open_end(held: Descriptor, scene: Scene) -> str:
-    """One descriptor: `4 ▸ pipe-1`."""
-    object = scene.object(held.object)
-    what = printable(held.object or UNSEEN)
-    if isinstance(object, File):
-        what = printable(object.path or object.name, 40)
-        if held.offset is not None:
-            what += f" at byte {held.offset:,}"
-    flags = [flag.removeprefix("O_").lower() for flag in held.flags if flag in ("O_NONBLOCK", "O_APPEND")]
-    return " ".join([str(held.fd), ARROWS[held.mode], what, *(f"({flag})" for flag in flags)])
-
-
-# --- objects ----------------------------------------------------------------------------------------
 
 
 def holders(ends: tuple[End, ...], scene: Scene) -> list[str]:

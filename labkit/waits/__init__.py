@@ -16,9 +16,9 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from labkit import because
-from labkit.enablers import Ending, Proof, Seen, endings
 from labkit.scene import Deadlock, Scene, Wait
+from labkit.waits import because
+from labkit.waits.enablers import Ending, Proof, Seen, endings
 
 
 def waits(scene: Scene) -> tuple[Wait, ...]:

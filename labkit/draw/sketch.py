@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from labkit.labels import doing, is_plain, label
+from labkit.draw.doing import doing, is_plain
+from labkit.draw.labels import label
 from labkit.scene import (
     AnyObject,
     Blocked,

@@ -1,0 +1,91 @@
+"""What to change, so that a knot does not form again. Pure."""
+
+from __future__ import annotations
+
+from labkit.waits.clauses import ends, is_lock, reads, sleeps_on_word, takes, waits_for_children
+from labkit.waits.enablers import Ending, Seen
+from labkit.words import READS, WRITES, listing, quoted
+
+
+def remedy(seen: Seen, knot: list[Ending]) -> str:
+    return (
+        _close_own_end(seen, knot)
+        or _close_before_wait(seen, knot)
+        or _read_before_wait(seen, knot)
+        or _one_after_the_other(seen, knot)
+    )
+
+
+def _close_own_end(seen: Seen, knot: list[Ending]) -> str | None:
+    """A reader that holds a write end of the very pipe it wants to see the end of."""
+    advice = []
+    for ending in knot:
+        if reads(seen, ending) and ending.pid in ending.by:
+            advice.append(_close(seen, ending.pid, ending.blocked.object, _when(seen, ending.pid)))
+            advice += [
+                _close(seen, other, ending.blocked.object, "when it has written")
+                for other in ending.by
+                if other != ending.pid
+            ]
+    return "; ".join(advice[:2]) or None
+
+
+def _close(seen: Seen, pid: int, pipe: str | None, when: str) -> str:
+    calls = listing([f"close({fd})" for fd in ends(seen, pid, pipe, "w")]) or "close it"
+    return f"{calls} in {quoted(pid, seen.scene)} {when}"
+
+
+def _when(seen: Seen, pid: int) -> str:
+    process = seen.processes[pid]
+    forked = process.ppid in seen.processes or any(p.ppid == pid for p in seen.scene.processes)
+    return "after fork" if forked else "before it reads"
+
+
+def _close_before_wait(seen: Seen, knot: list[Ending]) -> str | None:
+    """A reader waits for the end, and the write end is held by one who waits for the reader to exit."""
+    waiting = {e.pid: e for e in knot if waits_for_children(seen, e)}
+    for ending in knot:
+        holder = next((p for p in ending.by if p in waiting), None)
+        if holder is not None and reads(seen, ending):
+            when = f"before it calls {waiting[holder].blocked.call}"
+            return _close(seen, holder, ending.blocked.object, when)
+    return None
+
+
+def _read_before_wait(seen: Seen, knot: list[Ending]) -> str | None:
+    """A writer waits for room, and the reader waits for the writer to exit."""
+    waiting = {e.pid: e for e in knot if waits_for_children(seen, e)}
+    for ending in knot:
+        holder = next((p for p in ending.by if p in waiting), None)
+        if holder is not None and ending.blocked.call in WRITES:
+            return (
+                f"read {ending.blocked.object} to its end in {quoted(holder, seen.scene)} "
+                f"before it calls {waiting[holder].blocked.call}"
+            )
+        if holder is not None:
+            return (
+                f"let {quoted(holder, seen.scene)} do its part before it calls {waiting[holder].blocked.call}"
+            )
+    return None
+
+
+def _one_after_the_other(seen: Seen, knot: list[Ending]) -> str:
+    number = len({e.pid for e in knot})
+    alone, they = number == 1, "both" if number == 2 else "all"
+    if all(is_lock(seen, e) or takes(seen, e) or sleeps_on_word(seen, e) for e in knot):
+        return _release_first(seen, knot, alone, they)
+    if alone:
+        return "let another process hold the other end"
+    if all(e.blocked.call in READS for e in knot):
+        return f"they {they} read first: let one of them write before it reads, and flush what it wrote"
+    if all(e.blocked.call in WRITES for e in knot):
+        return f"they {they} write first: let one of them read before it goes on writing"
+    return "let one of them do first what another waits for"
+
+
+def _release_first(seen: Seen, knot: list[Ending], alone: bool, they: str) -> str:
+    if not alone:
+        return f"let {they} of them take these in the same order"
+    if any(sleeps_on_word(seen, e) for e in knot) and len(seen.live[knot[0].pid]) > 1:
+        return "release each lock before taking it again, and take locks in the same order in every thread"
+    return "release it before taking it again"
