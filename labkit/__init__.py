@@ -13,6 +13,7 @@ before it (`tests/test_layers.py` sees to that):
     draw/          a Scene -> text, graphviz, SVG; pure
     names.py       names, keys and paths that belong to one notebook
     room.py        a command -> the same command in namespaces of its own
+    compiler.py    C source -> a program, and gcc's words against the cell's lines
     launcher.py    runs a cell's Python source as `__main__`; imports nothing of ours
     programs.py    a cell's source -> a command (Python, C, shell)
     owner/         the process that starts and owns every program of a notebook

@@ -10,16 +10,17 @@ import hashlib
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from labkit import names
+from labkit.compiler import CompileError, compiled
 from labkit.errors import LabError
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
-LAUNCHER = os.path.join(_HERE, "launcher.py")
+__all__ = ["Command", "CompileError", "c", "environment", "python", "shell"]
+
+LAUNCHER = os.path.join(os.path.dirname(os.path.abspath(__file__)), "launcher.py")
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def c(
 ) -> Command:
     """Compile C source (once for each content) and give the command that runs it."""
     label = label or name
-    binary, warnings = _compiled(source, name, label, first_line, tuple(flags))
+    binary, warnings = compiled(source, name, label, first_line, tuple(flags))
     command = _command((binary, *args), "c", source, name, env, cwd, label)
     return replace(command, warnings=warnings)
 
@@ -152,59 +153,13 @@ def _write_whole(path: str, data: bytes) -> None:
     os.replace(new, path)
 
 
-# --- C ----------------------------------------------------------------------------------------------
-
-_FLAGS = ("-Wall", "-g", "-pthread")
-
-
-def _compiled(
-    source: str, name: str, label: str, first_line: int, flags: tuple[str, ...]
-) -> tuple[str, str]:
-    """The path of the compiled program, and gcc's warnings."""
-    text = f'#line {first_line} "{label}"\n{source}'
-    digest = hashlib.sha256("\0".join((text, *flags)).encode()).hexdigest()[:20]
-    folder = os.path.join(_cache(), digest)
-    binary = os.path.join(folder, re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:40])
-    os.makedirs(folder, mode=0o700, exist_ok=True)
-    said = os.path.join(folder, "warnings")
-    if not (os.path.exists(binary) and os.path.exists(said)):
-        warnings = _gcc(text, binary, flags)
-        _write_whole(said, warnings.encode())
-    with open(said, encoding="utf-8") as file:
-        return binary, file.read()
-
-
-def _gcc(text: str, binary: str, flags: tuple[str, ...]) -> str:
-    compiler = shutil.which("gcc") or shutil.which("cc")
-    if compiler is None:
-        raise LabError("There is no C compiler here (on Debian and Ubuntu: sudo apt install gcc).")
-    new = f"{binary}.{os.getpid()}.new"
-    command = [compiler, *_FLAGS, "-I", _HERE, "-include", "labkit.h", "-x", "c", "-", "-o", new]
-    done = subprocess.run(
-        [*command, *flags, "-lrt", "-lm"],
-        input=text.encode(),
-        capture_output=True,
-        env={**os.environ, "LC_ALL": "C"},
-    )
-    said = done.stderr.decode(errors="replace")
-    if done.returncode != 0:
-        raise CompileError(said)
-    os.replace(new, binary)
-    return said
-
-
-class CompileError(LabError):
-    """The compiler refused; the text is what it said."""
-
-
-def _cache() -> str:
-    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
-    folder = os.path.join(base, "labkit", "c")
-    try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-    except OSError:
-        return names.folder()
-    return folder
-
-
-_SHELL_FUNCTIONS: dict[str, str] = {}
+_SHELL_FUNCTIONS = {
+    "BASH_FUNC_labkit_name%%": """() { printf '%s%s\\n' "$LABKIT_PREFIX" "$1"; }""",
+    "BASH_FUNC_labkit_path%%": """() { printf '%s/%s\\n' "$LABKIT_SCRATCH" "$1"; }""",
+    "BASH_FUNC_labkit_key%%": """() { local LC_ALL=C h=$((0xCBF29CE484222325)) i c t=$LABKIT_SCOPE
+  for ((i = 0; i < ${#t}; i++)); do printf -v c %d "'${t:i:1}"; ((h = (h ^ c) * 0x100000001B3)); done
+  ((h *= 0x100000001B3)); t=$1
+  for ((i = 0; i < ${#t}; i++)); do printf -v c %d "'${t:i:1}"; ((h = (h ^ c) * 0x100000001B3)); done
+  printf '%d\\n' $((LABKIT_KEY_PREFIX << 20 | (h ^ (h >> 32 & 0xFFFFFFFF)) & 0xFFFFF)); }""",
+}
+"""What bash takes as functions from its environment: `$(labkit_name counter)` and so on."""

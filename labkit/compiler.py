@@ -1,0 +1,167 @@
+"""C source -> a program, once for each content; and what gcc says, against the cell's lines.
+
+Messages name the cell and its line, show the line with a mark under the place, and add what to do
+where that is known (which header declares `fork`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator, Sequence
+
+from labkit import names
+from labkit.errors import LabError
+
+_HERE = os.path.dirname(os.path.abspath(__file__))
+_FLAGS = ("-Wall", "-g", "-pthread", "-fdiagnostics-color=never", "-fno-diagnostics-show-caret")
+_LIBRARIES = ("-lrt", "-lm")
+_MESSAGE = re.compile(r"(.*?):(\d+):(?:(\d+):)? (fatal error|error|warning|note): (.*)")
+_MISSING = re.compile(r"undefined reference to [`'‘](\w+)['’]")
+
+
+class CompileError(LabError):
+    """The compiler refused; the text is what it said."""
+
+
+def compiled(source: str, name: str, label: str, first_line: int, flags: Sequence[str]) -> tuple[str, str]:
+    """The path of the compiled program, and the compiler's warnings in words."""
+    text = f'#line {first_line} "{label}"\n{source}'
+    compiler = _compiler()
+    folder = os.path.join(_cache(), _digest(text, compiler, *_FLAGS, *flags))
+    binary = os.path.join(folder, re.sub(r"[^A-Za-z0-9_.-]", "_", name)[:40])
+    said = os.path.join(folder, "warnings")
+    if not (os.path.exists(binary) and os.path.exists(said)):
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+        warnings = explain(_compile(compiler, text, binary, flags), label, source, first_line)
+        _write_whole(said, warnings)
+    with open(said, encoding="utf-8") as file:
+        return binary, file.read()
+
+
+def _compile(compiler: str, text: str, binary: str, flags: Sequence[str]) -> str:
+    """Compile; what the compiler said. CompileError when it refused."""
+    new = f"{binary}.{os.getpid()}.new"
+    header = ("-I", _HERE, "-include", "labkit.h")
+    done = subprocess.run(
+        [compiler, *_FLAGS, *header, "-x", "c", "-", "-o", new, *flags, *_LIBRARIES],
+        input=text.encode(),
+        capture_output=True,
+        env={**os.environ, "LC_ALL": "C"},
+    )
+    said = done.stderr.decode(errors="replace")
+    if done.returncode != 0:
+        first, _, rest = text.partition("\n")
+        raise CompileError(explain(said, first.split('"')[1], rest, int(first.split()[1])))
+    os.replace(new, binary)
+    return said
+
+
+def explain(said: str, label: str, source: str, first_line: int) -> str:
+    """The compiler's messages, each with the line it means and a word of help."""
+    return "\n".join(_explained(said, label, source.splitlines(), first_line))
+
+
+def _explained(said: str, label: str, lines: list[str], first_line: int) -> Iterator[str]:
+    for line in said.splitlines():
+        found = _MESSAGE.fullmatch(line)
+        missing = _MISSING.search(line)
+        if found and found[1] == label:
+            number = int(found[2])
+            yield f"{label}, line {number}: {found[4].removeprefix('fatal ')}: {found[5]}"
+            if 0 <= number - first_line < len(lines):
+                yield from _pointed_at(lines[number - first_line], found[3])
+            yield from _help(found[5])
+        elif found:
+            yield line
+        elif missing:
+            yield _not_found(missing[1])
+
+
+def _pointed_at(line: str, column: str | None) -> Iterator[str]:
+    yield f"    {line.expandtabs(4)}"
+    if column is not None:
+        before = line[: int(column) - 1].expandtabs(4)
+        yield f"    {' ' * len(before)}^"
+
+
+def _not_found(function: str) -> str:
+    if function == "main":
+        return "error: the program has no `main`: every C program begins there."
+    return f"error: no function `{function}` was found: is it spelled as you mean it?"
+
+
+# --- help -------------------------------------------------------------------------------------------
+
+_IMPLICIT = re.compile(r"implicit declaration of function ['‘](\w+)['’]")
+
+_DECLARED_IN = {
+    "unistd.h": "fork pipe pipe2 read write close dup dup2 execl execlp execle execv execvp execve getpid "
+    "getppid sleep usleep _exit pause alarm setsid lseek ftruncate unlink access chdir getuid",
+    "stdlib.h": "malloc calloc realloc free exit atoi getenv setenv rand srand qsort abort system",
+    "stdio.h": "printf fprintf puts putchar perror fopen fclose fgets scanf sscanf snprintf fflush fputs",
+    "string.h": "strlen strcpy strncpy strcmp strncmp memset memcpy strerror strchr strstr strtok",
+    "sys/wait.h": "wait waitpid waitid",
+    "sys/stat.h": "mkfifo stat fstat lstat chmod umask mkdir",
+    "fcntl.h": "open creat fcntl openat",
+    "signal.h": "kill signal sigaction sigemptyset sigaddset sigprocmask sigsuspend raise sigqueue",
+    "sys/shm.h": "shmget shmat shmdt shmctl",
+    "sys/sem.h": "semget semop semctl semtimedop",
+    "sys/msg.h": "msgget msgsnd msgrcv msgctl",
+    "sys/ipc.h": "ftok",
+    "sys/mman.h": "mmap munmap shm_open shm_unlink mprotect memfd_create",
+    "semaphore.h": "sem_open sem_init sem_wait sem_post sem_close sem_unlink sem_trywait sem_getvalue",
+    "mqueue.h": "mq_open mq_send mq_receive mq_close mq_unlink mq_getattr mq_notify",
+    "pthread.h": "pthread_create pthread_join pthread_mutex_lock pthread_mutex_unlock pthread_mutex_init",
+    "sys/socket.h": "socket bind listen accept connect send recv sendto recvfrom socketpair sendmsg recvmsg",
+    "arpa/inet.h": "htons htonl ntohs ntohl inet_pton inet_ntop inet_addr",
+    "sys/select.h": "select pselect",
+    "poll.h": "poll ppoll",
+    "sys/epoll.h": "epoll_create epoll_create1 epoll_ctl epoll_wait",
+    "sched.h": "sched_yield",
+    "time.h": "time nanosleep clock_gettime",
+    "errno.h": "errno",
+}
+_HEADER = {name: header for header, found in _DECLARED_IN.items() for name in found.split()}
+_UNDECLARED = re.compile(r"['‘](\w+)['’] undeclared")
+
+
+def _help(message: str) -> Iterator[str]:
+    found = _IMPLICIT.search(message) or _UNDECLARED.search(message)
+    if found and found[1] in _HEADER:
+        yield f"    `{found[1]}` is declared in <{_HEADER[found[1]]}>: add  #include <{_HEADER[found[1]]}>"
+
+
+# --- files ------------------------------------------------------------------------------------------
+
+
+def _compiler() -> str:
+    found = shutil.which("gcc") or shutil.which("cc")
+    if found is None:
+        raise LabError("There is no C compiler here (on Debian and Ubuntu: sudo apt install gcc).")
+    return found
+
+
+def _digest(*parts: str) -> str:
+    with open(os.path.join(_HERE, "labkit.h"), encoding="utf-8") as header:
+        return hashlib.sha256("\0".join((*parts, header.read())).encode()).hexdigest()[:20]
+
+
+def _cache() -> str:
+    base = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")
+    folder = os.path.join(base, "labkit", "c")
+    try:
+        os.makedirs(folder, mode=0o700, exist_ok=True)
+    except OSError:
+        return os.path.join(names.folder(), "c")
+    return folder if os.access(folder, os.W_OK) else os.path.join(names.folder(), "c")
+
+
+def _write_whole(path: str, text: str) -> None:
+    new = f"{path}.{os.getpid()}.new"
+    with open(new, "w", encoding="utf-8") as file:
+        file.write(text)
+    os.replace(new, path)
