@@ -12,6 +12,7 @@ comes back shorter, or empty: the caller shows the address instead.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 
 from labkit.kernel.syscalls import process_vm_readv
 
@@ -50,3 +51,29 @@ def words(pid: int, address: int, count: int, size: int = 8) -> list[int]:
     """`count` unsigned integers of `size` bytes each."""
     data = content(pid, address, count * size)
     return [int.from_bytes(data[i : i + size], "little") for i in range(0, len(data), size)]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A line of /proc/PID/maps: a range of memory and the file behind it."""
+
+    start: int
+    end: int
+    offset: int
+    inode: int
+    path: str
+
+
+def mapping(pid: int, address: int) -> Region | None:
+    """The region of a process's memory that holds `address`."""
+    try:
+        with open(f"/proc/{pid}/maps", encoding="utf-8", errors="backslashreplace") as file:
+            for line in file:
+                start, _, end = line.split(" ", 1)[0].partition("-")
+                if int(start, 16) <= address < int(end, 16):
+                    _, _, offset, _, inode, *path = line.split(maxsplit=5)
+                    name = path[0].rstrip("\n") if path else ""
+                    return Region(int(start, 16), int(end, 16), int(offset, 16), int(inode), name)
+    except OSError:
+        return None
+    return None

@@ -1,0 +1,277 @@
+"""Makes a Film: leads programs call by call, and takes a Scene after each.
+
+It must run in a process that has one thread and no other work: it becomes a tracer, takes SIGCHLD for
+itself and stays on one processor. The command line is such a process; a notebook starts one
+(`python -m labkit.camera`, see `labkit/magics/cameras.py`).
+"""
+
+from __future__ import annotations
+
+import os
+import shlex
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from labkit.conductor import Conductor, TimeUp
+from labkit.decode import Decoder
+from labkit.film import Exit, Film, Frame, ProgramLine, Written
+from labkit.leftovers import Leftovers
+from labkit.programs import Command
+from labkit.scene import Limit, Process, Scene
+from labkit.tasks import Led, Made, Pending, Task
+from labkit.turns import Turns
+from labkit.xray import XRay
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a film is made, and when it ends at the latest."""
+
+    turns: str = "parent-first"
+    seconds: float = 30.0
+    frames: int = 20_000
+    processes: int = 100
+    output_bytes: int = 1_000_000
+    all_calls: bool = False
+    scenes: bool = True
+    slow: float = 0.0
+    """Seconds to wait before each frame."""
+
+
+def record(
+    commands: Sequence[Command], options: Options | None = None, on_frame: Callable[[Frame], None] | None = None
+) -> Film:
+    """A film of these programs, run together, one process at a time."""
+    return _Camera(commands, options or Options(), on_frame).record()
+
+
+class _Ending(Exception):
+    """The film ends here, for the reason given."""
+
+
+class _Camera:
+    def __init__(
+        self, commands: Sequence[Command], options: Options, on_frame: Callable[[Frame], None] | None
+    ) -> None:
+        self.options = options
+        self.on_frame = on_frame or (lambda frame: None)
+        self.turns = Turns(options.turns)
+        self.conductor = Conductor(commands, everything=options.all_calls, seconds=options.seconds)
+        self.decoder = Decoder(self._name_of)
+        self.leftovers = Leftovers()
+        self.frames: list[Frame] = []
+        self.scenes: list[Scene] = []
+        self.limits: list[Limit] = []
+        self.written: list[Written] = []
+        self.asked: dict[int, str] = {}
+        """What each task asked, in words, while it waits."""
+        self.xray = XRay()
+        self.chosen = 0
+        """How often there was more than one to choose from."""
+
+    def record(self) -> Film:
+        conductor = self.conductor
+        with conductor:
+            self.programs = tuple(
+                ProgramLine(p.name, shlex.join(c.argv)) for p, c in zip(conductor.processes, conductor.commands, strict=True)
+            )
+            try:
+                self._lead()
+            except TimeUp:
+                self._end(f"It was still running after {self.options.seconds:g} s.")
+            except _Ending as ending:
+                self._end(str(ending))
+            self._gather_output()
+            alive = [p for p in conductor.processes if p.alive]
+        self._gather_output()
+        return self._film(alive)
+
+    # --- leading -----------------------------------------------------------------------------------
+
+    def _lead(self) -> None:
+        last, turn_over = None, False
+        while self.conductor.tasks:
+            ready = self.conductor.ready()
+            if not ready:
+                self._nobody_ready()
+                continue
+            self.chosen += len(ready) > 1
+            task = self.turns.choose(ready, last, turn_over)
+            turn_over = self._turn(task)
+            last = task
+            self._check_bounds()
+
+    def _turn(self, task: Task) -> bool:
+        """One task goes on to its next call and makes it. True: its turn is over."""
+        conductor = self.conductor
+        if task.state == "signal":
+            self._signal_frame(task, task.pending)
+        if task.state != "call":
+            conductor.approach(task)
+            self._others()
+        if task.state != "call" or task.call is None:
+            return task.state == "ready"
+        call = task.call
+        asked = self.asked[task.tid] = self.decoder.before(task, call)
+        self.leftovers.before(task, call)
+        if self.options.slow:
+            time.sleep(self.options.slow)
+        conductor.perform(task)
+        if call.result is not None and task.tid in conductor.tasks:
+            self._call_frame(task, call, asked)
+        elif task.state == "asleep":
+            self._frame(task, call.name, f"{asked} … waits", None, blocked=True)
+        self._others()
+        return call.name == "sched_yield"
+
+    def _others(self) -> None:
+        """Frames for all that followed for others: calls that ended, signals, ends."""
+        conductor = self.conductor
+        died, conductor.died = conductor.died, []
+        for process in sorted(died, key=lambda p: p.path):
+            text = self.decoder.ended(process.status or 0)
+            self._write(process.name, process.pid, None, text, None, False)
+        woken, conductor.woken = conductor.woken, []
+        for other in sorted(woken, key=lambda t: t.key):
+            if other.call is not None and other.call.result is not None:
+                self._call_frame(other, other.call, self.asked.get(other.tid, ""))
+        signalled, conductor.signalled = conductor.signalled, []
+        for other, pending in signalled:
+            self._signal_frame(other, pending)
+
+    def _nobody_ready(self) -> None:
+        conductor = self.conductor
+        timed = conductor.next_timed()
+        if timed is not None:
+            conductor.fire(timed)
+        elif conductor.armed or self._somebody_outside():
+            if not conductor.wait_outside():
+                raise TimeUp
+        else:
+            raise _Ending(self._why_stuck())
+        self._others()
+
+    def _somebody_outside(self) -> bool:
+        """Somebody who is not in the film might still end one of the waits."""
+        scene = self._look()
+        return bool(scene.processes) and not _deadlocked(scene)
+
+    def _why_stuck(self) -> str:
+        scene = self._look()
+        for deadlock in scene.deadlocks:
+            return f"Nobody can go on: {deadlock.because}"
+        return "Nobody can go on: every process waits."
+
+    def _check_bounds(self) -> None:
+        if len(self.frames) >= self.options.frames:
+            raise _Ending(f"It has made {self.options.frames:,} frames, which is as many as are recorded.")
+        if self.conductor.outputs.size > self.options.output_bytes:
+            raise _Ending(f"It has written more than {self.options.output_bytes:,} bytes of output.")
+        if sum(p.alive for p in self.conductor.processes) > self.options.processes:
+            raise _Ending(f"It has more than {self.options.processes} processes at a time.")
+
+    # --- frames --------------------------------------------------------------------------------------
+
+    def _call_frame(self, task: Task, call: Made, asked: str) -> None:
+        self.leftovers.after(task, call)
+        text = self.decoder.after(task, call, asked)
+        self._frame(task, call.name, text, call.result, blocked=False)
+
+    def _signal_frame(self, task: Task, pending: Pending | None) -> None:
+        assert pending is not None
+        text = self.decoder.signal(pending.number, pending.sender, pending.effect)
+        self._frame(task, None, text, None, blocked=False)
+
+    def _frame(self, task: Task, call: str | None, text: str, result: int | None, blocked: bool) -> None:
+        self._write(task.who, task.process.pid, call, text, result, blocked)
+
+    def _write(self, who: str, pid: int, call: str | None, text: str, result: int | None, blocked: bool) -> None:
+        self._gather_output()
+        scene = self._add_scene(self._look()) if self.options.scenes else self._add_scene(Scene())
+        frame = Frame(len(self.frames), who, pid, call, f"{who}: {text}", result, blocked, scene)
+        self.frames.append(frame)
+        self.on_frame(frame)
+
+    def _add_scene(self, scene: Scene) -> int:
+        if not self.scenes or self.scenes[-1] != scene:
+            self.scenes.append(scene)
+        return len(self.scenes) - 1
+
+    def _look(self) -> Scene:
+        seen = [p for p in self.conductor.processes if p.alive or os.path.exists(f"/proc/{p.pid}")]
+        self.xray.names = {p.pid: p.name for p in seen}
+        scene = self.xray.look(*(p.pid for p in seen))
+        tasks = self.conductor.tasks
+        return replace(scene, processes=tuple(_still_life(process, tasks) for process in scene.processes))
+
+    def _gather_output(self) -> None:
+        outputs = self.conductor.outputs
+        pieces, outputs.pieces = outputs.pieces, []
+        for piece in pieces:
+            text = piece.data.decode("utf-8", "replace")
+            self.written.append(Written(piece.who, piece.stream, text, len(self.frames)))
+
+    def _name_of(self, pid: int) -> str | None:
+        for process in reversed(self.conductor.processes):
+            if process.pid == pid:
+                return process.name
+        return None
+
+    # --- the end -------------------------------------------------------------------------------------
+
+    def _end(self, because: str) -> None:
+        self.limits.append(Limit("the end", because))
+
+    def _film(self, alive: list[Led]) -> Film:
+        if self.chosen:
+            self.limits.append(
+                Limit("the order", f"Several processes could have gone next {self.chosen} times; "
+                                   f"the order here is ours ({self.options.turns}).")  # fmt: skip
+            )
+        for name in self.turns.missed:
+            self.limits.append(Limit("the order", f"{name} could not go when its turn came, and was passed over."))
+        if self.conductor.foreign:
+            self.limits.append(Limit("some calls", "A 32-bit program took part; its calls make no frames."))
+        return Film(
+            programs=self.programs,
+            frames=tuple(self.frames),
+            scenes=tuple(self.scenes),
+            output=tuple(self.written),
+            exits=tuple(_exit(p, p in alive) for p in self.conductor.processes),
+            left_behind=tuple(self.leftovers.found()),
+            limits=tuple(self.limits),
+        )
+
+
+def _exit(process: Led, was_alive: bool) -> Exit:
+    if was_alive or process.status is None:
+        return Exit(process.name, process.pid, None)
+    status = process.status
+    code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+    return Exit(process.name, process.pid, code)
+
+
+def _still_life(process: Process, tasks: dict[int, Task]) -> Process:
+    """What xray saw, less the marks of being led: a process held at a stop is one that could run."""
+    threads = []
+    for thread in process.threads:
+        task = tasks.get(thread.tid)
+        if task is None:
+            threads.append(thread)
+        elif task.state == "asleep":
+            blocked = thread.blocked and replace(thread.blocked, since_ns=None)
+            threads.append(replace(thread, state="sleeping", blocked=blocked))
+        else:
+            state = "stopped" if task.state == "stopped" else "running"
+            threads.append(replace(thread, state=state, blocked=None))
+    main = next((t for t in threads if t.tid == process.pid), None)
+    task = tasks.get(process.pid)
+    if main is None or task is None:
+        return replace(process, threads=tuple(threads))
+    return replace(process, threads=tuple(threads), state=main.state, blocked=main.blocked)
+
+
+def _deadlocked(scene: Scene) -> bool:
+    stuck = {pid for deadlock in scene.deadlocks for pid in deadlock.processes}
+    return {p.pid for p in scene.processes if p.state not in ("zombie", "dead")} <= stuck

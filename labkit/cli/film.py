@@ -1,0 +1,88 @@
+"""`labkit film -- COMMAND…`: every system call that matters, one a line, and a film to keep."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+from labkit.errors import LabError
+
+
+def arguments(parser: argparse.ArgumentParser) -> None:
+    """What may stand on the command line."""
+    parser.usage = "labkit film [options] -- COMMAND… [--and COMMAND…]"
+    parser.add_argument("-o", dest="file", metavar="FILE", help="save the film: .json, .json.gz or .html")
+    parser.add_argument("--turns", default="parent-first", metavar="RULE",
+                        help="who goes next: parent-first (default), child-first, alternate, or names: parent,child*2")  # fmt: skip
+    parser.add_argument("--timeout", type=float, default=30.0, metavar="S", help="end after S seconds (default 30)")
+    parser.add_argument("--frames", type=int, default=20_000, metavar="N", help="end after N frames")
+    parser.add_argument("--all-calls", action="store_true", help="also start-up, libraries and memory")
+    parser.add_argument("--no-scenes", action="store_true", help="only the calls: faster, smaller")
+    parser.add_argument("--slow", type=float, default=0.0, metavar="S", help="wait S seconds before each call")
+    parser.add_argument("--json", action="store_true", help="print the film as JSON")
+    parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Record, print, save. 1 when nobody could go on."""
+    from labkit.camera import Options, record
+    from labkit.film import Frame
+    from labkit.turns import Turns
+
+    commands = split(options.command)
+    Turns(options.turns)
+    if options.file and not options.file.endswith((".json", ".json.gz", ".html")):
+        raise LabError(f"A film is saved as .json, .json.gz or .html, and {options.file} is none of these.")
+    if options.timeout <= 0 or options.frames <= 0:
+        raise LabError("--timeout and --frames must be above 0.")
+
+    def show(frame: Frame) -> None:
+        if not options.json:
+            print(frame.text, flush=True)
+
+    how = Options(turns=options.turns, seconds=options.timeout, frames=options.frames,
+                  all_calls=options.all_calls, slow=options.slow, scenes=not options.no_scenes)  # fmt: skip
+    film = record(commands, how, show)
+    if options.file:
+        film.save(options.file)
+    if options.json:
+        import json
+
+        print(json.dumps(film.to_dict()))
+    else:
+        _report(film)
+    return int(any(limit.what == "deadlock" for limit in film.limits))
+
+
+def split(words: list[str]) -> list[object]:
+    """The commands after `--`, separated by `--and`."""
+    from labkit.programs import Command
+
+    if words[:1] == ["--"]:
+        words = words[1:]
+    groups: list[list[str]] = [[]]
+    for word in words:
+        if word == "--and":
+            groups.append([])
+        else:
+            groups[-1].append(word)
+    if not all(groups):
+        raise LabError("Which command? Put it after --, as in: labkit film -- ./a.out --and ./b.out")
+    return [Command(argv=tuple(group), cwd=os.getcwd(), env=dict(os.environ)) for group in groups]
+
+
+def _report(film: object) -> None:
+    """Output, ends, leftovers and limits, after the frames."""
+    from labkit.film import Film
+
+    assert isinstance(film, Film)
+    sys.stdout.flush()
+    if film.output:
+        print("\nOutput:")
+        text = "".join(piece.text for piece in film.output)
+        print("".join(f"  {line}\n" for line in text.splitlines()), end="")
+    for line in film.left_behind:
+        print(f"Left behind: {line}")
+    for limit in film.limits:
+        print(f"({limit.what}: {limit.because})")

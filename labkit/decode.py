@@ -1,0 +1,599 @@
+"""A system call as a teacher would write it: `write(4, "hello", 5) = 5`, `read(3) = 0 (the end)`.
+
+`Decoder.text` is given a call with its numbers, and looks into the memory of the process that made it.
+Whatever changes from run to run is written by a name: shm-1, sem-2, key-1, port-1, the process's name.
+Flags, signals and errors are written by the names in the manual pages.
+"""
+
+from __future__ import annotations
+
+import errno
+import ipaddress
+import os
+import signal
+import stat as stats
+import struct
+from collections.abc import Callable
+
+from labkit.kernel import flags, peek
+from labkit.kernel.peek import c_string, content, words
+from labkit.quiet import signed32
+from labkit.tasks import Made, Task
+from labkit.words import content as quoted
+
+_MOST = 60
+"""Bytes of a buffer that are shown."""
+_HIDDEN = None
+
+
+class Decoder:
+    """Writes calls as text, with names that stay the same throughout one recording."""
+
+    def __init__(self, process_name: Callable[[int], str | None]) -> None:
+        self._process_name = process_name
+        self._symbols: dict[tuple[str, int], str] = {}
+        self._counts: dict[str, int] = {}
+        self.created: list[tuple[str, int]] = []
+        """System V objects whose ids were seen: (`shm`, id)."""
+
+    # --- whole sentences -----------------------------------------------------------------------
+
+    def before(self, task: Task, call: Made) -> str:
+        """What can only be read before the call has happened: its arguments."""
+        return f"{_name(task, call)}({', '.join(self._arguments(task, call, done=False))})"
+
+    def after(self, task: Task, call: Made, asked: str) -> str:
+        """The call with its result; `asked` is what `before` gave."""
+        assert call.result is not None
+        if -4096 < call.result < 0:
+            return f"{asked} = -1 {_error(-call.result)}"
+        if _has_out(call):
+            asked = f"{_name(task, call)}({', '.join(self._arguments(task, call, done=True))})"
+        return f"{asked}{self._result(task, call)}"
+
+    def signal(self, number: int, sender: int | None, effect: str) -> str:
+        """What a signal does: `gets SIGUSR1 from parent, handler runs`."""
+        whom = f" from {self.process(sender)}" if sender else ""
+        what = {"handler": "handler runs", "ends": "which ends it", "stops": "and stops"}[effect]
+        return f"gets {signal_name(number)}{whom}, {what}"
+
+    def process(self, pid: int) -> str:
+        """A process's name; of one that is not in the film, `process-1`."""
+        return self._process_name(pid) or self.symbol("process", pid)
+
+    def symbol(self, kind: str, value: int) -> str:
+        """A name for a number that differs from run to run."""
+        if (kind, value) not in self._symbols:
+            self._counts[kind] = self._counts.get(kind, 0) + 1
+            self._symbols[kind, value] = f"{kind}-{self._counts[kind]}"
+        return self._symbols[kind, value]
+
+    def ended(self, status: int) -> str:
+        """How a process ended, from waitpid's status."""
+        if os.WIFSIGNALED(status):
+            core = " (core dumped)" if os.WCOREDUMP(status) else ""
+            return f"is ended by {signal_name(os.WTERMSIG(status))}{core}"
+        return f"exits {os.WEXITSTATUS(status)}"
+
+    # --- arguments -----------------------------------------------------------------------------
+
+    def _arguments(self, task: Task, call: Made, done: bool) -> list[str]:
+        shown = []
+        for index, word in enumerate(call.spec.args):
+            if word == "-":
+                continue
+            function = getattr(self, f"_a_{word}", None) or _PLAIN.get(word)
+            text = function(task, call, index, done) if function else str(call.args[index])
+            if text is not _HIDDEN:
+                shown.append(text)
+        return shown
+
+    def _a_fd(self, task: Task, call: Made, index: int, done: bool) -> str:
+        return str(signed32(call.args[index]))
+
+    def _a_pid(self, task: Task, call: Made, index: int, done: bool) -> str:
+        pid = signed32(call.args[index])
+        return "0" if pid == 0 else self.process(pid)
+
+    def _a_killpid(self, task: Task, call: Made, index: int, done: bool) -> str:
+        pid = signed32(call.args[index])
+        if pid > 0:
+            return self.process(pid)
+        return "own group" if pid == 0 else "everybody" if pid == -1 else f"group of {self.process(-pid)}"
+
+    def _a_waitfor(self, task: Task, call: Made, index: int, done: bool) -> str:
+        pid = signed32(call.args[index])
+        if pid > 0:
+            return self.process(pid)
+        return "any child" if pid == -1 else "own group" if pid == 0 else f"group of {self.process(-pid)}"
+
+    def _a_waitid(self, task: Task, call: Made, index: int, done: bool) -> str | None:
+        return self.process(call.args[index]) if call.args[index - 1] == 1 else _HIDDEN
+
+    def _a_in(self, task: Task, call: Made, index: int, done: bool) -> str:
+        size = call.args[index + 1]
+        return quoted(content(task.process.pid, call.args[index], min(size, _MOST + 1)), _MOST)
+
+    def _a_iniov(self, task: Task, call: Made, index: int, done: bool) -> str:
+        return quoted(gathered(task.process.pid, call.args[index], call.args[index + 1]), _MOST)
+
+    def _a_inmsg(self, task: Task, call: Made, index: int, done: bool) -> str:
+        return self._message_header(task, call.args[index], None)
+
+    def _a_outmsg(self, task: Task, call: Made, index: int, done: bool) -> str | None:
+        if not done:
+            return _HIDDEN
+        return self._message_header(task, call.args[index], call.result)
+
+    def _message_header(self, task: Task, address: int, size: int | None) -> str:
+        pid = task.process.pid
+        header = words(pid, address, 7)
+        if len(header) < 7:
+            return "?"
+        name, name_size, iov, count, control, control_size, _flags = header
+        text = quoted(gathered(pid, iov, count, size), _MOST)
+        if name:
+            text += f", to {self.address(content(pid, name, name_size & 0xFFFFFFFF))}" if size is None else ""
+        passed = _rights(content(pid, control, min(control_size, 4096)))
+        return f"{text}, with descriptors {passed}" if passed else text
+
+    def _a_path(self, task: Task, call: Made, index: int, done: bool) -> str:
+        return self._string(task, call.args[index])
+
+    def _a_string(self, task: Task, call: Made, index: int, done: bool) -> str:
+        return self._string(task, call.args[index])
+
+    def _a_mqname(self, task: Task, call: Made, index: int, done: bool) -> str:
+        return quoted(b"/" + c_string(task.process.pid, call.args[index]), 200)
+
+    def _string(self, task: Task, address: int) -> str:
+        return quoted(c_string(task.process.pid, address), 200) if address else "NULL"
+
+    def _a_argv(self, task: Task, call: Made, index: int, done: bool) -> str:
+        pid, found = task.process.pid, []
+        for pointer in words(pid, call.args[index], 20):
+            if not pointer:
+                break
+            found.append(quoted(c_string(pid, pointer), 40))
+        return f"[{', '.join(found)}]"
+
+    def _a_newfds(self, task: Task, call: Made, index: int, done: bool) -> str | None:
+        if not done or call.result != 0:
+            return _HIDDEN
+        return f"[{', '.join(str(v) for v in words(task.process.pid, call.args[index], 2, 4))}]"
+
+    def _a_addr(self, task: Task, call: Made, index: int, done: bool) -> str:
+        return self.place(task, call.args[index])
+
+    def place(self, task: Task, address: int) -> str:
+        """An address by what lies there: `shm-1 + 16`; one of private memory by a name of its own."""
+        if not address:
+            return "NULL"
+        found = peek.mapping(task.process.pid, address)
+        label = self._label(found) if found else None
+        if found is None or label is None:
+            return self.symbol("address", address)
+        offset = address - found.start + found.offset
+        return f"{label} + {offset}" if offset else label
+
+    def _label(self, found: peek.Region) -> str | None:
+        """What a shared or file mapping shows; None for private memory."""
+        path = found.path.removesuffix(" (deleted)")
+        if path.startswith("/SYSV"):
+            return self.symbol("shm", found.inode)
+        if path == "/dev/zero":
+            return self.symbol("memory", found.inode)
+        if path.startswith("/dev/shm/sem."):
+            return f"sem /{path[13:]}"
+        if path.startswith("/dev/shm/"):
+            return path[8:]
+        if path.startswith("/memfd:"):
+            return f"memfd {path[7:]}"
+        return os.path.basename(path) if path.startswith("/") else None
+
+    def _a_shmid(self, task: Task, call: Made, index: int, done: bool) -> str:
+        return self._ipc("shm", call.args[index])
+
+    def _a_semid(self, task: Task, call: Made, index: int, done: bool) -> str:
+        return self._ipc("sem", call.args[index])
+
+    def _a_msqid(self, task: Task, call: Made, index: int, done: bool) -> str:
+        return self._ipc("msg", call.args[index])
+
+    def _ipc(self, kind: str, value: int) -> str:
+        number = signed32(value)
+        return str(number) if number < 0 else self.symbol(kind, number)
+
+    def _a_key(self, task: Task, call: Made, index: int, done: bool) -> str:
+        key = call.args[index] & 0xFFFFFFFF
+        return "IPC_PRIVATE" if key == 0 else self.symbol("key", key)
+
+    def _a_sembuf(self, task: Task, call: Made, index: int, done: bool) -> str:
+        count = min(call.args[index + 1], 500)
+        data = content(task.process.pid, call.args[index], 6 * count)
+        return "[" + ", ".join(_sembuf(*struct.unpack("=Hhh", data[i : i + 6])) for i in range(0, len(data), 6)) + "]"
+
+    def _a_semarg(self, task: Task, call: Made, index: int, done: bool) -> str | None:
+        command = call.args[2] & 0xFF
+        if command == 16:
+            return str(signed32(call.args[index]))
+        if command == 17:
+            return "…"
+        return _HIDDEN
+
+    def _a_msgbuf(self, task: Task, call: Made, index: int, done: bool) -> str:
+        pid, address = task.process.pid, call.args[index]
+        kind = struct.unpack("=q", content(pid, address, 8).ljust(8, b"\0"))[0]
+        text = quoted(content(pid, address + 8, min(call.args[index + 1], _MOST + 1)), _MOST)
+        return f"type {kind}, {text}"
+
+    def _a_sockaddr(self, task: Task, call: Made, index: int, done: bool) -> str | None:
+        if not call.args[index]:
+            return _HIDDEN
+        return self.address(content(task.process.pid, call.args[index], min(call.args[index + 1], 128)))
+
+    def _a_outaddr(self, task: Task, call: Made, index: int, done: bool) -> str | None:
+        if not done or not call.args[index] or not call.args[index + 1]:
+            return _HIDDEN
+        size = (words(task.process.pid, call.args[index + 1], 1, 4) or [0])[0]
+        return self.address(content(task.process.pid, call.args[index], min(size, 128))) if size > 2 else _HIDDEN
+
+    def address(self, data: bytes) -> str:
+        """A socket address: a path, `@name`, or host and port."""
+        family = int.from_bytes(data[:2], "little")
+        if family == 1:
+            return _unix_address(data[2:])
+        if family == 2 and len(data) >= 8:
+            return f"{ipaddress.IPv4Address(data[4:8])}:{self.port(int.from_bytes(data[2:4], 'big'))}"
+        if family == 10 and len(data) >= 24:
+            return f"[{ipaddress.IPv6Address(data[8:24])}]:{self.port(int.from_bytes(data[2:4], 'big'))}"
+        return flags.FAMILIES.get(family, f"family {family}")
+
+    def port(self, number: int) -> str:
+        """A port; one that the kernel chose is written by a name."""
+        low, high = _kernel_ports()
+        return self.symbol("port", number) if low <= number <= high else str(number)
+
+    def _a_pollfds(self, task: Task, call: Made, index: int, done: bool) -> str:
+        data = content(task.process.pid, call.args[index], 8 * min(call.args[index + 1], 64))
+        entries = [struct.unpack("=ihh", data[i : i + 8]) for i in range(0, len(data) - 7, 8)]
+        if done:
+            return "[" + ", ".join(f"{fd}: {flags.names(got, flags.POLL)}" for fd, _, got in entries if got) + "]"
+        return "[" + ", ".join(f"{fd}: {flags.names(asked, flags.POLL)}" for fd, asked, _ in entries) + "]"
+
+    def _a_fdset(self, task: Task, call: Made, index: int, done: bool) -> str:
+        if not call.args[index]:
+            return "NULL"
+        count = min(call.args[0], 1024)
+        bits = int.from_bytes(content(task.process.pid, call.args[index], (count + 63) // 64 * 8), "little")
+        return "{" + ", ".join(str(fd) for fd in range(count) if bits >> fd & 1) + "}"
+
+    def _a_epollevent(self, task: Task, call: Made, index: int, done: bool) -> str | None:
+        data = content(task.process.pid, call.args[index], 4)
+        return flags.names(int.from_bytes(data, "little"), flags.EPOLL) if data else _HIDDEN
+
+    def _a_sigset(self, task: Task, call: Made, index: int, done: bool) -> str:
+        return _sigset(content(task.process.pid, call.args[index], 8)) if call.args[index] else "NULL"
+
+    def _a_sigaction(self, task: Task, call: Made, index: int, done: bool) -> str:
+        handler, bits = (*words(task.process.pid, call.args[index], 2), 0, 0)[:2]
+        word = {0: "SIG_DFL", 1: "SIG_IGN"}.get(handler, "a handler")
+        named = flags.names(bits & ~0x04000000, flags.SIGACTION)
+        return word if named == "0" else f"{word}, {named}"
+
+    def _a_timespec(self, task: Task, call: Made, index: int, done: bool) -> str | None:
+        return self._time(task, call, index, 1e9)
+
+    def _a_timeval(self, task: Task, call: Made, index: int, done: bool) -> str | None:
+        return self._time(task, call, index, 1e6)
+
+    def _time(self, task: Task, call: Made, index: int, unit: float) -> str | None:
+        parts = words(task.process.pid, call.args[index], 2) if call.args[index] else []
+        if len(parts) < 2:
+            return _HIDDEN
+        seconds = parts[0] + parts[1] / unit
+        return f"{seconds:g} s" if seconds < 1e6 else "until a time"
+
+    def _a_itimerval(self, task: Task, call: Made, index: int, done: bool) -> str:
+        interval_s, interval_us, value_s, value_us = (*words(task.process.pid, call.args[index], 4), 0, 0, 0, 0)[:4]
+        first, every = value_s + value_us / 1e6, interval_s + interval_us / 1e6
+        return f"after {first:g} s, every {every:g} s" if every else f"after {first:g} s"
+
+    def _a_itimerspec(self, task: Task, call: Made, index: int, done: bool) -> str:
+        interval_s, interval_ns, value_s, value_ns = (*words(task.process.pid, call.args[index], 4), 0, 0, 0, 0)[:4]
+        first, every = value_s + value_ns / 1e9, interval_s + interval_ns / 1e9
+        return f"after {first:g} s, every {every:g} s" if every else f"after {first:g} s"
+
+    def _a_futex(self, task: Task, call: Made, index: int, done: bool) -> str:
+        return self.place(task, call.args[index])
+
+    def _a_status(self, task: Task, call: Made, index: int, done: bool) -> str | None:
+        return _HIDDEN
+
+    # --- results -------------------------------------------------------------------------------
+
+    def _result(self, task: Task, call: Made) -> str:
+        result, word = call.result or 0, call.spec.result
+        function = getattr(self, f"_r_{word}", None)
+        if function:
+            text: str = function(task, call, result)
+            return f" = {text}" if text else ""
+        return f" = {result}"
+
+    def _r_none(self, task: Task, call: Made, result: int) -> str:
+        return ""
+
+    def _r_bytes(self, task: Task, call: Made, result: int) -> str:
+        if result == 0:
+            return "0 (the end)" if call.name in ("read", "readv", "recvfrom", "recvmsg") else "0"
+        pid, address = task.process.pid, call.args[1]
+        if call.spec.args[1] == "outiov":
+            return f"{result} {_bytes(gathered(pid, address, call.args[2], result))}"
+        return f"{result} {_bytes(content(pid, address, min(result, _MOST + 1)))}"
+
+    def _r_message(self, task: Task, call: Made, result: int) -> str:
+        pid, address = task.process.pid, call.args[1]
+        kind = struct.unpack("=q", content(pid, address, 8).ljust(8, b"\0"))[0]
+        return f"{result} type {kind}, {_bytes(content(pid, address + 8, min(result, _MOST + 1)))}"
+
+    def _r_pid(self, task: Task, call: Made, result: int) -> str:
+        if result == 0:
+            return "0 (none has ended yet)" if call.name == "wait4" else "0"
+        if call.name != "wait4":
+            return self.process(result)
+        status = words(task.process.pid, call.args[1], 1, 4)
+        return f"{self.process(result)}, {_waited(status[0])}" if status else self.process(result)
+
+    def _r_addr(self, task: Task, call: Made, result: int) -> str:
+        return self.place(task, result)
+
+    def _r_shmid(self, task: Task, call: Made, result: int) -> str:
+        return self._made("shm", result)
+
+    def _r_semid(self, task: Task, call: Made, result: int) -> str:
+        return self._made("sem", result)
+
+    def _r_msqid(self, task: Task, call: Made, result: int) -> str:
+        return self._made("msg", result)
+
+    def _made(self, kind: str, number: int) -> str:
+        if (kind, number) not in self.created:
+            self.created.append((kind, number))
+        return self.symbol(kind, number)
+
+    def _r_sig(self, task: Task, call: Made, result: int) -> str:
+        return signal_name(result)
+
+    def _r_epoll(self, task: Task, call: Made, result: int) -> str:
+        return f"{result}"
+
+    def _r_int(self, task: Task, call: Made, result: int) -> str:
+        if call.name == "semctl" and call.args[2] & 0xFF == 11 and result:
+            return self.process(result)
+        return str(result)
+
+
+# --- plain words: functions that need no memory of names -----------------------------------------------
+
+
+def _signal_argument(task: Task, call: Made, index: int, done: bool) -> str:
+    number = signed32(call.args[index])
+    return "0 (only asks)" if number == 0 else signal_name(number)
+
+
+def _flag_argument(table: dict[str, int]) -> Callable[[Task, Made, int, bool], str | None]:
+    def text(task: Task, call: Made, index: int, done: bool) -> str | None:
+        named = flags.names(call.args[index] & 0xFFFFFFFF, table)
+        return _HIDDEN if named == "0" else named
+
+    return text
+
+
+def _choice_argument(table: dict[int, str]) -> Callable[[Task, Made, int, bool], str | None]:
+    def text(task: Task, call: Made, index: int, done: bool) -> str | None:
+        value = signed32(call.args[index])
+        return table.get(value, str(value))
+
+    return text
+
+
+def _hidden(task: Task, call: Made, index: int, done: bool) -> str | None:
+    return _HIDDEN
+
+
+def _open_flags(task: Task, call: Made, index: int, done: bool) -> str | None:
+    value = call.args[index] & 0xFFFFFFFF
+    if call.spec.result != "fd" or call.name in ("pipe2", "dup3", "timerfd_create", "signalfd4", "inotify_init1"):
+        named = flags.names(value, flags.OPEN)
+        return _HIDDEN if named == "0" else named
+    access = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")[value & 3]
+    rest = flags.names(value & ~3 & ~0o100000, flags.OPEN)
+    return access if rest == "0" else f"{access}|{rest}"
+
+
+def _mode(task: Task, call: Made, index: int, done: bool) -> str | None:
+    if call.spec.args[index - 1] == "open" and not call.args[index - 1] & os.O_CREAT:
+        return _HIDDEN
+    return f"0{call.args[index] & 0o7777:03o}"
+
+
+def _mknod(task: Task, call: Made, index: int, done: bool) -> str | None:
+    mode = call.args[index]
+    kind = {stats.S_IFIFO: "S_IFIFO", stats.S_IFSOCK: "S_IFSOCK", stats.S_IFREG: "S_IFREG"}
+    return f"{kind.get(stats.S_IFMT(mode), oct(stats.S_IFMT(mode)))}|0{mode & 0o7777:03o}"
+
+
+def _ipc_flags(task: Task, call: Made, index: int, done: bool) -> str | None:
+    value = call.args[index]
+    named = flags.names(value & ~0o777, flags.IPC)
+    mode = f"0{value & 0o777:03o}" if value & 0o777 else ""
+    return "|".join(word for word in (named if named != "0" else "", mode) if word) or "0"
+
+
+def _clone(task: Task, call: Made, index: int, done: bool) -> str | None:
+    return _HIDDEN if _name(task, call) in ("fork", "vfork") else flags.names(call.args[0] & ~0xFF, flags.CLONE)
+
+
+def _clone3(task: Task, call: Made, index: int, done: bool) -> str | None:
+    value = _clone_flags(task, call)
+    return _HIDDEN if _name(task, call) in ("fork", "vfork") else flags.names(value, flags.CLONE)
+
+
+def _ms(task: Task, call: Made, index: int, done: bool) -> str | None:
+    value = signed32(call.args[index])
+    return "no limit" if value < 0 else f"{value} ms"
+
+
+def _offset(task: Task, call: Made, index: int, done: bool) -> str | None:
+    value = call.args[index]
+    value -= (1 << 64) if value >> 63 else 0
+    return _HIDDEN if call.name == "mmap" and value == 0 else str(value)
+
+
+def _size(task: Task, call: Made, index: int, done: bool) -> str | None:
+    return _HIDDEN if call.spec.args[index - 1] == "out" else str(call.args[index])
+
+
+def _int(task: Task, call: Made, index: int, done: bool) -> str | None:
+    if call.spec.args[index - 1] in ("outiov", "iniov", "iov", "sembuf", "pollfds"):
+        return _HIDDEN
+    return str(signed32(call.args[index]))
+
+
+def _dirfd(task: Task, call: Made, index: int, done: bool) -> str | None:
+    value = signed32(call.args[index])
+    return _HIDDEN if value == -100 else str(value)
+
+
+def _fcntl_argument(task: Task, call: Made, index: int, done: bool) -> str | None:
+    command, value = call.args[1], call.args[2]
+    if command in (5, 6, 7, 36, 37, 38):
+        kind, whence, start, length = struct.unpack("=hh4xqq", content(task.process.pid, value, 24).ljust(24, b"\0"))
+        word = {0: "F_RDLCK", 1: "F_WRLCK", 2: "F_UNLCK"}.get(kind, str(kind))
+        where = "the whole file" if (whence, start, length) == (0, 0, 0) else f"bytes {start} to " + (
+            str(start + length - 1) if length else "the end"
+        )
+        return f"{word}, {where}"
+    if command in (2, 4):
+        return flags.names(value, {"FD_CLOEXEC": 1} if command == 2 else flags.OPEN)
+    if command == 1033:
+        return flags.names(value, flags.SEALS)
+    return str(signed32(value)) if command in (0, 1030, 1031, 8) else _HIDDEN
+
+
+_PLAIN: dict[str, Callable[[Task, Made, int, bool], str | None]] = {
+    "sig": _signal_argument, "open": _open_flags, "mode": _mode, "mknod": _mknod, "ipcflags": _ipc_flags,
+    "clone": _clone, "clone3": _clone3, "ms": _ms, "offset": _offset, "size": _size, "int": _int,
+    "dirfd": _dirfd, "fcntlarg": _fcntl_argument, "len": _hidden, "out": _hidden, "outiov": _hidden,
+    "iov": _hidden, "siginfo": _hidden, "uintptr": _hidden, "ptr": _hidden, "mqattr": _hidden,
+    "mqnotify": _hidden, "futexptr": _hidden, "protocol": _hidden,
+    **{word: _flag_argument(table) for word, table in flags.FLAG_SETS.items()},
+    **{word: _choice_argument(table) for word, table in flags.CHOICES.items()},
+}  # fmt: skip
+
+
+def _name(task: Task, call: Made) -> str:
+    """The call's name as a programmer writes it."""
+    if call.name in ("clone", "clone3"):
+        bits = _clone_flags(task, call)
+        if bits & 0x10000:
+            return call.name
+        return "vfork" if bits & 0x4000 else "fork" if not bits & 0x100 else "clone"
+    return flags.FRIENDLY.get(call.name, call.name)
+
+
+def _clone_flags(task: Task, call: Made) -> int:
+    if call.name == "clone":
+        return call.args[0]
+    return (words(task.process.pid, call.args[0], 1) or [0])[0]
+
+
+def _has_out(call: Made) -> bool:
+    outs = ("newfds", "outaddr", "outmsg", "pollfds", "fdset", "fcntlarg")
+    return any(word in outs for word in call.spec.args)
+
+
+def _error(number: int) -> str:
+    return f"{errno.errorcode.get(number, number)} ({os.strerror(number)})"
+
+
+def signal_name(number: int) -> str:
+    """SIGUSR1, SIGRTMIN+2."""
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"SIGRTMIN+{number - signal.SIGRTMIN}" if number > signal.SIGRTMIN else f"signal {number}"
+
+
+def _sembuf(number: int, operation: int, bits: int) -> str:
+    named = flags.names(bits & 0xFFFF, flags.SEMBUF)
+    text = f"{number}: {operation:+d}" if operation else f"{number}: wait for 0"
+    return text if named == "0" else f"{text} {named}"
+
+
+def _sigset(data: bytes) -> str:
+    bits = int.from_bytes(data, "little")
+    inside = [n for n in range(1, 32) if bits >> (n - 1) & 1]
+    if len(inside) > 24:
+        outside = [signal_name(n) for n in range(1, 32) if not bits >> (n - 1) & 1 and n not in (9, 19)]
+        return "all signals" + (f" but {' '.join(outside)}" if outside else "")
+    more = [signal_name(n) for n in range(34, 65) if bits >> (n - 1) & 1]
+    return "[" + " ".join([*(signal_name(n) for n in inside), *more[:4]]) + "]"
+
+
+def _waited(status: int) -> str:
+    if os.WIFSTOPPED(status):
+        return f"stopped by {signal_name(os.WSTOPSIG(status))}"
+    if status == 0xFFFF:
+        return "continued"
+    if os.WIFSIGNALED(status):
+        return f"ended by {signal_name(os.WTERMSIG(status))}"
+    return f"exited {os.WEXITSTATUS(status)}"
+
+
+def _bytes(data: bytes) -> str:
+    text = quoted(data, _MOST)
+    return f"b'{text[1:-1]}'" if text.startswith('"') else text
+
+
+def _unix_address(path: bytes) -> str:
+    if not path.strip(b"\0"):
+        return "no name"
+    if path[:1] == b"\0":
+        return "@" + path[1:].decode("utf-8", "backslashreplace")
+    return quoted(path.split(b"\0")[0], 110)
+
+
+def _rights(control: bytes) -> list[int]:
+    """The descriptors that a control message carries (SCM_RIGHTS)."""
+    found: list[int] = []
+    while len(control) >= 16:
+        size, level, kind = struct.unpack_from("=qii", control)
+        if size < 16:
+            break
+        if level == 1 and kind == 1:
+            found += struct.unpack(f"={(min(size, len(control)) - 16) // 4}i", control[16 : 16 + (size - 16) // 4 * 4])
+        control = control[(size + 7) // 8 * 8 :]
+    return found
+
+
+def gathered(pid: int, address: int, count: int, size: int | None = None) -> bytes:
+    """The first bytes of an array of `struct iovec`."""
+    left = _MOST + 1 if size is None else min(size, _MOST + 1)
+    found = b""
+    pairs = words(pid, address, 2 * min(count, 64))
+    for base, length in zip(pairs[0::2], pairs[1::2], strict=False):
+        found += content(pid, base, min(length, left - len(found)))
+        if len(found) >= left:
+            break
+    return found
+
+
+def _kernel_ports() -> tuple[int, int]:
+    """Ports that the kernel gives out by itself."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
+            low, high = file.read().split()
+    except OSError:
+        return 32768, 60999
+    return int(low), int(high)

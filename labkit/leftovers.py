@@ -1,0 +1,129 @@
+"""What programs made that outlives them, and which of it is still there.
+
+Only what was seen being made counts: System V objects by their ids, names of files, FIFOs, sockets and
+queues by the calls that made them. What was there before is nobody's leftover.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from labkit.kernel.peek import c_string, content
+from labkit.quiet import signed32
+from labkit.tasks import Made, Task
+
+_SYSV = {"shmget": "shm", "semget": "sem", "msgget": "msg"}
+_PATHS = {"mknod": 0, "mknodat": 1, "open": 0, "creat": 0, "openat": 1, "mkdir": 0, "mkdirat": 1,
+          "link": 1, "linkat": 3, "rename": 1, "renameat": 3, "renameat2": 3, "symlink": 1, "symlinkat": 2}  # fmt: skip
+_FLAGS = {"open": 1, "openat": 2}
+_WORDS = {"shm": "shared memory", "sem": "semaphore set", "msg": "message queue"}
+
+
+@dataclass(frozen=True, slots=True)
+class Left:
+    """One thing that a program made and nobody has removed."""
+
+    kind: str
+    """`shm`, `sem`, `msg` (System V); `path`; `mq`."""
+    id: int
+    path: str
+
+    def __str__(self) -> str:
+        if self.kind in _WORDS:
+            return f"System V {_WORDS[self.kind]} {self.id}"
+        if self.kind == "mq":
+            return f"message queue {self.path}"
+        return self.path
+
+
+class Leftovers:
+    """Watches what is made during a recording."""
+
+    def __init__(self) -> None:
+        self._before: dict[str, set[int]] = {kind: set(_ids(kind)) for kind in _WORDS}
+        self._made: dict[Left, None] = {}
+        self._maybe: dict[int, Left] = {}
+
+    def before(self, task: Task, call: Made) -> None:
+        """A call is about to happen: if it will make a name that is not there yet, remember it."""
+        self._maybe.pop(task.tid, None)
+        path = _new_path(task, call)
+        if path is not None and not os.path.lexists(path):
+            self._maybe[task.tid] = Left("path", 0, path)
+        elif call.name == "mq_open" and call.args[1] & os.O_CREAT:
+            name = "/" + os.fsdecode(c_string(task.process.pid, call.args[0]))
+            self._maybe[task.tid] = Left("mq", 0, name)
+
+    def after(self, task: Task, call: Made) -> None:
+        """A call has happened."""
+        maybe = self._maybe.pop(task.tid, None)
+        result = call.result if call.result is not None else -1
+        if call.name in _SYSV and result >= 0 and result not in self._before[_SYSV[call.name]]:
+            self._made[Left(_SYSV[call.name], result, "")] = None
+        elif maybe is not None and result >= 0:
+            self._made[maybe] = None
+
+    def found(self) -> list[str]:
+        """What was made and is still there, in words."""
+        return [str(left) for left in self.remaining()]
+
+    def remaining(self) -> list[Left]:
+        """What was made and is still there."""
+        here = {kind: set(_ids(kind)) for kind in _WORDS}
+        return [left for left in self._made if _is_there(left, here)]
+
+
+def _is_there(left: Left, here: dict[str, set[int]]) -> bool:
+    if left.kind in _WORDS:
+        return left.id in here[left.kind]
+    if left.kind == "mq":
+        return queue_exists(left.path)
+    return os.path.lexists(left.path)
+
+
+def queue_exists(name: str) -> bool:
+    """True: there is a POSIX message queue of this name."""
+    import posix_ipc
+
+    try:
+        os.close(posix_ipc.MessageQueue(name, read=False, write=False).mqd)
+    except posix_ipc.ExistentialError:
+        return False
+    except (posix_ipc.PermissionsError, OSError, ValueError):
+        return True
+    return True
+
+
+def _new_path(task: Task, call: Made) -> str | None:
+    """The absolute path that a call may make, or None."""
+    pid = task.process.pid
+    if call.name == "bind":
+        data = content(pid, call.args[1], min(call.args[2], 110))
+        if data[:2] != b"\x01\x00" or len(data) < 3 or data[2] == 0:
+            return None
+        return _absolute(pid, -100, os.fsdecode(data[2:].split(b"\0")[0]))
+    if call.name not in _PATHS:
+        return None
+    if call.name in _FLAGS and not call.args[_FLAGS[call.name]] & os.O_CREAT:
+        return None
+    index = _PATHS[call.name]
+    folder = signed32(call.args[index - 1]) if call.name.endswith(("at", "at2")) else -100
+    return _absolute(pid, folder, os.fsdecode(c_string(pid, call.args[index])))
+
+
+def _absolute(pid: int, folder: int, path: str) -> str:
+    link = "cwd" if folder == -100 else f"fd/{folder}"
+    try:
+        return os.path.normpath(os.path.join(os.readlink(f"/proc/{pid}/{link}"), path))
+    except OSError:
+        return os.path.abspath(path)
+
+
+def _ids(kind: str) -> list[int]:
+    """The System V ids there are, from /proc/sysvipc."""
+    try:
+        with open(f"/proc/sysvipc/{kind}", encoding="ascii") as file:
+            return [int(line.split()[1]) for line in file.readlines()[1:]]
+    except OSError:
+        return []
