@@ -16,17 +16,23 @@ from labkit.scene import AnyObject, Descriptor, File, Mapping, Pipe, Process, Sc
 from labkit.words import count, listing, name, printable
 
 if TYPE_CHECKING:
+    from labkit.draw.figure import figure
     from labkit.draw.picture import dot, svg
 
-__all__ = ["describe", "dot", "svg", "text"]
+__all__ = ["describe", "dot", "figure", "svg", "text"]
 
 WIDTH = 80
 _BAR = 20
 _PAGES = 32
+_ENDS = 40
 
 
 def __getattr__(attribute: str) -> object:
-    """`dot` and `svg` are loaded when they are asked for."""
+    """What needs graphviz is loaded when it is asked for."""
+    if attribute == "figure":
+        from labkit.draw.figure import figure
+
+        return figure
     if attribute in ("dot", "svg"):
         from labkit.draw import picture
 
@@ -82,7 +88,9 @@ def _descriptors(process: Process, scene: Scene) -> list[str]:
             plain.setdefault(plain_word(object), []).append(held.fd)
         else:
             ends.append(open_end(held, scene) + _shared(held, process, scene))
-    ends += [f"{' '.join(map(str, fds))} {word}" for word, fds in plain.items()]
+    if len(ends) > _ENDS:
+        ends = [*ends[:_ENDS], f"… and {len(ends) - _ENDS:,} more"]
+    ends += [f"{' '.join(map(str, fds[:_ENDS]))} {word}" for word, fds in plain.items()]
     return _columns(ends)
 
 

@@ -19,7 +19,7 @@ _AGAIN_S = 0.05
 def load(shell: Any) -> None:
     """Show a Scene as a picture, with its text beside it."""
     formatters = shell.display_formatter.formatters
-    formatters["text/plain"].for_type(Scene, lambda scene, printer, cycle: printer.text(draw.text(scene)))
+    formatters["text/plain"].for_type(Scene, lambda scene, printer, cycle: printer.text(draw.text(scene, times=False)))
     formatters["image/svg+xml"].for_type(Scene, draw.svg)
 
 

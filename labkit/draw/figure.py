@@ -1,0 +1,81 @@
+"""Figures for the text of a notebook: graphviz, in the same style as the pictures of scenes.
+
+A figure is a `graphviz.Digraph`, so all of graphviz is there; the helpers only save a writer from
+deciding on fonts and colours again. Every figure comes with a sentence that says the same in words.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+import graphviz
+
+from labkit.draw.palette import FILLS, FONT, GREY, INK, SIZE
+
+NO_DOT = "(To draw this figure anew, install graphviz: sudo apt install graphviz.)"
+
+
+class Figure(graphviz.Digraph):
+    """A figure with boxes for processes, rounded ones for what the kernel keeps, and arrows."""
+
+    def __init__(self, about: str, *, direction: str = "LR") -> None:
+        text = {"fontname": FONT, "fontsize": str(SIZE)}
+        super().__init__(
+            graph_attr={"rankdir": direction, "bgcolor": "transparent", "pad": "0.2", **text},
+            node_attr={"shape": "box", "margin": "0.2,0.1", **text},
+            edge_attr={
+                "color": GREY,
+                "fontcolor": GREY,
+                "penwidth": "1.6",
+                **text,
+                "fontsize": str(SIZE - 2),
+            },
+        )
+        self.about = about
+
+    def process(self, *names: str) -> Figure:
+        """Boxes for processes."""
+        for name in names:
+            self.node(
+                name,
+                style="filled,rounded",
+                fillcolor=FILLS["process"],
+                color=FILLS["process"],
+                fontcolor=INK,
+            )
+        return self
+
+    def kernel(self, *names: str) -> Figure:
+        """Boxes for what the kernel keeps."""
+        for name in names:
+            self.node(name, style="filled", fillcolor=FILLS["object"], color=FILLS["object"], fontcolor=INK)
+        return self
+
+    def arrow(self, start: str, end: str, label: str = "", **attributes: str) -> Figure:
+        """An arrow, with words on it."""
+        self.edge(start, end, label=label and f" {label} ", **attributes)
+        return self
+
+    def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
+        try:
+            drawn = self.pipe(format="svg", encoding="utf-8")
+        except graphviz.ExecutableNotFound:
+            return {"text/plain": f"{self.about}\n{NO_DOT}"}
+        return {"image/svg+xml": _described(drawn, self.about), "text/plain": self.about}
+
+    def __repr__(self) -> str:
+        return self.about
+
+
+def figure(about: str, *, direction: str = "LR") -> Figure:
+    """An empty figure; `about` says in words what it will show, for those who cannot see it."""
+    return Figure(about, direction=direction)
+
+
+def _described(drawn: str, about: str) -> str:
+    """The SVG alone, with its description, and without graphviz's comments and titles."""
+    drawn = drawn[drawn.index("<svg") :]
+    drawn = re.sub(r"<!--.*?-->\s*|<title>.*?</title>\s*", "", drawn, flags=re.DOTALL)
+    return drawn.replace("<svg", f'<svg role="img" aria-label="{html.escape(about)}"', 1)
