@@ -103,7 +103,7 @@ def ordinary_user(home: Path) -> tuple[str, dict[str, Any]]:
     if python is None:
         pytest.skip("root may not become another user here, or no Python is there that others can run")
     os.chown(home, UID, UID)
-    for folder in [home, *home.parents][:4]:
-        if folder.stat().st_uid == 0 and str(folder).startswith(os.environ.get("TMPDIR", "/tmp")):
-            folder.chmod(0o755)
+    for folder in home.parents:
+        if folder.stat().st_uid == 0 and folder != Path("/"):
+            folder.chmod(folder.stat().st_mode | 0o111)
     return python, {"user": UID, "group": UID, "extra_groups": [], "env": _environment(str(home))}
