@@ -34,28 +34,25 @@ class Figure(graphviz.Digraph):
             },
         )
         self.about = about
+        self._ids: dict[str, str] = {}
 
     def process(self, *names: str) -> Figure:
         """Boxes for processes."""
-        for name in names:
-            self.node(
-                name,
-                style="filled,rounded",
-                fillcolor=FILLS["process"],
-                color=FILLS["process"],
-                fontcolor=INK,
-            )
-        return self
+        return self._boxes(names, FILLS["process"], "filled,rounded")
 
     def kernel(self, *names: str) -> Figure:
         """Boxes for what the kernel keeps."""
-        for name in names:
-            self.node(name, style="filled", fillcolor=FILLS["object"], color=FILLS["object"], fontcolor=INK)
-        return self
+        return self._boxes(names, FILLS["object"], "filled")
 
     def arrow(self, start: str, end: str, label: str = "", **attributes: str) -> Figure:
-        """An arrow, with words on it."""
-        self.edge(start, end, label=label and f" {label} ", **attributes)
+        """An arrow between two boxes that are there, with words on it."""
+        self.edge(self._ids[start], self._ids[end], label=label and f" {label} ", **attributes)
+        return self
+
+    def _boxes(self, names: tuple[str, ...], fill: str, style: str) -> Figure:
+        for name in names:
+            id = self._ids.setdefault(name, f"box{len(self._ids) + 1}")
+            self.node(id, name, style=style, fillcolor=fill, color=fill, fontcolor=INK)
         return self
 
     def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:
