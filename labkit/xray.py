@@ -14,119 +14,168 @@ Looking changes nothing but what `labkit/kernel/pipes.py` admits.
 
 from __future__ import annotations
 
-import importlib
+import dataclasses
 import stat
 from collections.abc import Mapping
-from typing import Any
 
 from labkit.errors import LabError
-from labkit.look import Held, Look, Numbers, descriptors, processes
-from labkit.scene import Other, Process, Scene, Thread
+from labkit.kernel.rights import capabilities
+from labkit.look import Held, Look, Numbers, descriptions, descriptors, parts, processes, signals, threads
+from labkit.look.family import Names
+from labkit.look.recall import Recall
+from labkit.scene import Other, Process, Scene, State
 
-SORTS = ("pipes", "sockets", "sysv", "posix", "memory", "files")
-"""The modules of `labkit.look` that know kinds of objects, in the order they are asked."""
+__all__ = ["XRay", "capabilities", "xray"]
 
 MQUEUE_MAGIC = 0x19800202
+TRIES = 3
 
 
 class XRay:
     """Takes pictures in which names, ids and times stay the same from look to look."""
 
     def __init__(
-        self, names: Mapping[int, str] | None = None, *, all_objects: bool = False
+        self,
+        names: Mapping[int, str] | None = None,
+        *,
+        all_objects: bool = False,
+        tracing_stop: State = "stopped",
     ) -> None:
         self.names: Mapping[int, str] = names if names is not None else {}
+        """Root pid -> the program's name; may be changed between looks."""
         self.all_objects = all_objects
+        self.tracing_stop: State = tracing_stop
+        """What a process in a tracing stop is said to be: its tracer knows better than the kernel."""
         self._numbers = Numbers()
-        self._names = processes.Names(self.names)
+        self._names = Names(self.names)
+        self._recall = Recall()
 
     def look(self, *pids: int) -> Scene:
         """One picture of these processes, all their descendants, and what they share."""
         self._names.programs = self.names
-        look = Look(self._numbers, self.all_objects)
+        scene = self._judged(pids, careful=False)
+        for _ in range(TRIES):
+            if not scene.deadlocks:
+                return scene
+            scene, again = self._judged(pids, careful=True), scene
+            if _same_knots(scene, again) and self._still_asleep(scene):
+                return scene
+        return dataclasses.replace(scene, deadlocks=())
+
+    def _judged(self, pids: tuple[int, ...], careful: bool) -> Scene:
+        from labkit.waits import judge
+
+        look = Look(self._numbers, self.all_objects, self._recall)
+        look.tracing_stop = self.tracing_stop
+        look.outside.fresh = careful
         try:
-            processes.find(look, pids, self._names)
-            descriptors.read(look)
-            _objects(look)
-            return _scene(look)
+            return judge(_taken(look, pids, self._names))
         finally:
             look.close()
+            self._recall.tidy(set(look.seen), {tid for seen in look.seen.values() for tid in seen.threads})
+
+    def _still_asleep(self, scene: Scene) -> bool:
+        """Has nobody who is said to be stuck run since the picture was taken?"""
+        stuck = {pid for deadlock in scene.deadlocks for pid in deadlock.processes}
+        return all(
+            threads.has_not_run(self._recall, process.pid, thread.tid)
+            for process in scene.processes
+            if process.pid in stuck
+            for thread in process.threads
+            if thread.state == "sleeping"
+        )
 
 
-def xray(
-    *pids: int, names: Mapping[int, str] | None = None, all: bool = False
-) -> Scene:
+def _same_knots(one: Scene, other: Scene) -> bool:
+    return [d.processes for d in one.deadlocks] == [d.processes for d in other.deadlocks]
+
+
+def xray(*pids: int, names: Mapping[int, str] | None = None, all: bool = False) -> Scene:
     """One picture of these processes, all their descendants, and what they share."""
     if not pids:
         raise LabError("Which processes? Give at least one pid.")
     scene = XRay(names, all_objects=all).look(*pids)
-    if not scene.processes:
-        raise LabError(f"There is no process {' or '.join(map(str, pids))}.")
+    missing = [str(pid) for pid in pids if scene.process(pid) is None and not _is_thread(pid)]
+    if missing:
+        raise LabError(f"There is no process {' or '.join(missing)}.")
     return scene
+
+
+def _is_thread(pid: int) -> bool:
+    return Recall().leader(pid) != pid
+
+
+# --- the strokes ------------------------------------------------------------------------------------
+
+
+def _taken(look: Look, pids: tuple[int, ...], names: Names) -> Scene:
+    processes.find(look, pids, names)
+    descriptors.read(look)
+    _describe(look)
+    descriptions.number(look)
+    threads.read(look)
+    for sort in parts.SORTS:
+        finish = parts.find(sort, "objects")
+        if finish:
+            finish(look)
+    return Scene(
+        processes=tuple([_process(look, pid) for pid in look.seen]),
+        objects=tuple(look.objects.values()),
+        limits=look.all_limits(),
+    )
 
 
 def sort_of(look: Look, held: Held) -> str:
     """The module of `labkit.look` that describes what this descriptor is open on."""
     link = held.link
-    if link.startswith(b"pipe:[") or (held.stat and stat.S_ISFIFO(held.stat.st_mode)):
+    if link.startswith(b"pipe:["):
         return "pipes"
     if link.startswith(b"socket:["):
         return "sockets"
+    if held.stat is not None and stat.S_ISFIFO(held.stat.st_mode):
+        return "pipes"
     if link.startswith((b"/memfd:", b"/dev/shm/")):
         return "memory"
-    if look.filesystem(held) == MQUEUE_MAGIC:
+    if held.stat is not None and stat.S_ISREG(held.stat.st_mode) and look.filesystem(held) == MQUEUE_MAGIC:
         return "posix"
     return "files"
 
 
-def _objects(look: Look) -> None:
-    held: dict[str, list[Held]] = {sort: [] for sort in SORTS}
+def _describe(look: Look) -> None:
+    held: dict[str, list[Held]] = {sort: [] for sort in parts.SORTS}
     for rows in look.held.values():
         for row in rows or ():
             held[sort_of(look, row)].append(row)
-    for sort in SORTS:
-        describe = _part(sort, "descriptors") or _plain
+    for sort in parts.SORTS:
         if held[sort]:
-            describe(look, held[sort])
-    for sort in SORTS:
-        finish = _part(sort, "objects")
-        if finish:
-            finish(look)
-
-
-def _part(sort: str, name: str) -> Any:
-    try:
-        return getattr(importlib.import_module(f"labkit.look.{sort}"), name, None)
-    except ModuleNotFoundError:
-        return None
+            (parts.find(sort, "descriptors") or _plain)(look, held[sort])
 
 
 def _plain(look: Look, held: list[Held]) -> None:
     for row in held:
-        name = row.link.decode("utf-8", "backslashreplace")
         id = look.reach("other", row.link)
         look.place(row, id)
-        look.add(Other(id=id, kind="other", name=name))
-
-
-def _scene(look: Look) -> Scene:
-    return Scene(
-        processes=tuple(_process(look, pid) for pid in look.seen),
-        objects=tuple(look.objects.values()),
-        limits=tuple(look.limits.values()),
-    )
+        look.add(Other(id=id, kind="other", name=processes.words(row.link)))
 
 
 def _process(look: Look, pid: int) -> Process:
     seen = look.seen[pid]
-    state = processes.STATES.get(seen.stat.state, "sleeping")
+    all_threads = look.threads[pid]
+    main = next((thread for thread in all_threads if thread.tid == pid), None)
+    state = main.state if main else processes.STATES.get(seen.stat.state, "sleeping")
+    if state in ("zombie", "dead") and not seen.ended:
+        states = {thread.state for thread in all_threads if thread.tid != pid}
+        state = next((word for word in ("running", "sleeping", "stopped") if word in states), state)
     return Process(
         pid=pid,
         ppid=seen.stat.ppid,
         name=seen.name,
-        command=seen.stat.command.decode("utf-8", "backslashreplace"),
+        command=seen.command,
         state=state,
-        threads=tuple(Thread(tid, state) for tid in seen.threads),
+        exit=processes.ended(seen.stat) if seen.ended else None,
+        threads=all_threads,
+        blocked=main.blocked if main else None,
         descriptors=descriptors.describe(look, pid),
         mappings=look.mappings.get(pid, ()),
+        signals=signals.describe(seen.status),
     )

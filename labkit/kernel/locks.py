@@ -90,7 +90,7 @@ def parse_locks(text: bytes) -> list[Listed]:
 def read_locks() -> list[Listed]:
     """The locks that our /proc shows now."""
     try:
-        return parse_locks(proc.read(b"/proc/locks", 65536))
+        return parse_locks(proc.read(b"/proc/locks", whole=True))
     except (Vanished, OSError):
         return []
 
@@ -107,7 +107,7 @@ def _facts(match: re.Match[bytes]) -> LockFacts:
     )
 
 
-class Wish(NamedTuple):
+class Request(NamedTuple):
     """What a blocked fcntl asks for, relative to where `whence` says."""
 
     mode: str
@@ -116,19 +116,28 @@ class Wish(NamedTuple):
     length: int
 
 
-def parse_flock(data: bytes) -> Wish | None:
+def parse_flock(data: bytes) -> Request | None:
     """A `struct flock` of a 64-bit machine, from the memory of the process that waits."""
     if len(data) < 24:
         return None
     type_, whence, start, length = struct.unpack_from("=hh4xqq", data)
     mode = {F_RDLCK: "read", F_WRLCK: "write"}.get(type_)
-    return Wish(mode, whence, start, length) if mode else None
+    return Request(mode, whence, start, length) if mode else None
 
 
-def wished_range(wish: Wish, offset: int, size: int) -> tuple[int, int | None]:
+class Wish(NamedTuple):
+    """A lock that somebody waits for."""
+
+    type: str
+    mode: str
+    start: int
+    end: int | None
+
+
+def wished(request: Request, type: str, offset: int, size: int) -> Wish:
     """First and last byte asked for, given the description's offset and the file's size."""
-    base = {0: 0, 1: offset, 2: size}.get(wish.whence, 0) + wish.start
-    if wish.length == 0:
-        return max(base, 0), None
-    first, last = (base, base + wish.length - 1) if wish.length > 0 else (base + wish.length, base - 1)
-    return max(first, 0), last
+    base = {0: 0, 1: offset, 2: size}.get(request.whence, 0) + request.start
+    if request.length == 0:
+        return Wish(type, request.mode, max(base, 0), None)
+    first, last = sorted((base, base + request.length))
+    return Wish(type, request.mode, max(first, 0), last - 1)

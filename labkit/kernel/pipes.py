@@ -39,36 +39,49 @@ HEAD_BYTES = 64
 class Levels(NamedTuple):
     queued: int
     capacity: int
+    writing: bool
+    """Taken from a write end."""
     other_side_gone: bool
     """Proven by the kernel: no descriptor of the other side is open anywhere."""
+    full: bool
+    """No slot is left; only a write end knows."""
 
 
-def levels(copy: int) -> Levels:
+_CAN_WRITE = select.POLLOUT
+_GONE = select.POLLHUP | select.POLLERR
+
+
+def levels(copy: int, writing: bool) -> Levels:
     """What one end of a pipe, ours or copied, tells about the pipe."""
     count = array.array("i", [0])
     fcntl.ioctl(copy, termios.FIONREAD, count)
     poll = select.poll()
-    poll.register(copy, 0)
-    events = poll.poll(0)
-    gone = bool(events and events[0][1] & (select.POLLHUP | select.POLLERR))
-    return Levels(count[0], fcntl.fcntl(copy, F_GETPIPE_SZ), gone)
+    poll.register(copy, _CAN_WRITE if writing else 0)
+    events = sum(bits for _, bits in poll.poll(0))
+    full = writing and not events & (_CAN_WRITE | _GONE)
+    return Levels(count[0], fcntl.fcntl(copy, F_GETPIPE_SZ), writing, bool(events & _GONE), full)
 
 
 class Scratch:
     """A pipe of our own that `tee` copies into; one for many peeks."""
 
     def __init__(self) -> None:
-        self._read, self._write = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._ends: tuple[int, int] | None = None
+
+    def __enter__(self) -> Scratch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for fd in self._ends or ():
+            os.close(fd)
 
     def head(self, copy: int, size: int = HEAD_BYTES) -> bytes:
         """The next bytes of a pipe, through a copied read end; none of them is taken."""
+        if self._ends is None:
+            self._ends = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        read, write = self._ends
         try:
-            count = syscalls.tee(copy, self._write, size)
+            count = syscalls.tee(copy, write, size)
         except BlockingIOError:
             return b""
-        return os.read(self._read, count) if count else b""
-
-    def close(self) -> None:
-        """Give the two descriptors back."""
-        os.close(self._read)
-        os.close(self._write)
+        return os.read(read, count) if count else b""

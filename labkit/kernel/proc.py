@@ -35,20 +35,22 @@ _GONE = (errno.ENOENT, errno.ESRCH)
 _REFUSED = (errno.EACCES, errno.EPERM)
 
 
-def read(path: bytes, size: int = 4096) -> bytes:
-    """The whole of a /proc file. Vanished when the process is gone, PermissionError when refused."""
+def read(path: bytes, whole: bool = False) -> bytes:
+    """A file of /proc. Vanished when the process is gone, PermissionError when refused.
+
+    `whole` for files of many records, which the kernel hands out by the page.
+    """
     try:
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except OSError as error:
         raise translated(error, path) from None
     try:
-        data = os.read(fd, size)
-        while len(data) == size or (data and size > 4096):
-            more = os.read(fd, 65536)
-            if not more:
-                break
-            data += more
-            size = len(data)
+        data = os.read(fd, 4096)
+        if len(data) > 2048 or whole:
+            parts = [data]
+            while parts[-1]:
+                parts.append(os.read(fd, 65536))
+            data = b"".join(parts)
         return data
     except OSError as error:
         raise translated(error, path) from None
@@ -122,33 +124,66 @@ def read_stat(pid: int) -> Stat:
 
 
 class Status(NamedTuple):
-    """Signal sets (bit n-1 is signal n), owner, and how often the thread went to sleep."""
+    """Signal sets (bit n-1 is signal n), owner, and the process that a thread belongs to."""
 
     uid: int | None
+    leader: int | None
     pending: int
     blocked: int
     ignored: int
     caught: int
-    switches: int | None
 
 
 def parse_status(text: bytes) -> Status:
     """`/proc/PID/status` (or a thread's)."""
-    fields = dict(line.split(b":\t", 1) for line in text.split(b"\n") if b":\t" in line)
+
+    def field(name: bytes) -> list[bytes]:
+        start = text.find(b"\n" + name + b":") + 1
+        return text[start : text.find(b"\n", start)].split()[1:] if start else []
 
     def mask(name: bytes) -> int:
-        return int(fields.get(name, b"0"), 16)
+        words = field(name)
+        return int(words[0], 16) if words else 0
 
-    uid = fields.get(b"Uid", b"").split()
-    switches = fields.get(b"voluntary_ctxt_switches")
+    uid, leader = field(b"Uid"), field(b"Tgid")
     return Status(
         int(uid[1]) if len(uid) > 1 else None,
+        int(leader[0]) if leader else None,
         mask(b"SigPnd") | mask(b"ShdPnd"),
         mask(b"SigBlk"),
         mask(b"SigIgn"),
         mask(b"SigCgt"),
-        int(switches) if switches is not None else None,
     )
+
+
+def read_leader(pid: int) -> int:
+    """The process that this number belongs to: of a thread another, of a process its own."""
+    try:
+        leader = parse_status(read(b"/proc/%d/status" % pid)).leader
+    except (Vanished, PermissionError):
+        return pid
+    return pid if leader is None else leader
+
+
+# --- did it run meanwhile ---------------------------------------------------------------------------
+
+_schedule_file: list[bytes] = []
+
+
+def read_schedule(base: bytes) -> bytes:
+    """A text that changes whenever the thread has run: `base` is its /proc directory, with a slash."""
+    if not _schedule_file:
+        _schedule_file.append(_best_schedule_file())
+    return read(base + _schedule_file[0])
+
+
+def _best_schedule_file() -> bytes:
+    """`schedstat`; where the kernel was built without it, `status`, which counts the switches too."""
+    try:
+        counted = read(b"/proc/self/schedstat").split()
+    except Vanished:
+        return b"status"
+    return b"schedstat" if len(counted) == 3 and int(counted[2]) > 0 else b"status"
 
 
 # --- a blocked call ---------------------------------------------------------------------------------
@@ -165,9 +200,7 @@ def parse_syscall(text: bytes) -> Syscall | None:
     if len(words) < 7:
         return None
     number = int(words[0])
-    return (
-        None if number < 0 else Syscall(number, tuple(int(w, 16) for w in words[1:7]))
-    )
+    return None if number < 0 else Syscall(number, tuple(int(w, 16) for w in words[1:7]))
 
 
 # --- descriptors ------------------------------------------------------------------------------------
@@ -196,9 +229,7 @@ def parse_fdinfo(text: bytes) -> FdInfo:
         elif line:
             more.append(line)
     offset, flags, mount, inode = (found.get(name) for name in _COMMON)
-    return FdInfo(
-        _number(offset), _number(flags, 8), _number(mount), _number(inode), tuple(more)
-    )
+    return FdInfo(_number(offset), _number(flags, 8), _number(mount), _number(inode), tuple(more))
 
 
 def _number(word: bytes | None, base: int = 10) -> int | None:
@@ -254,6 +285,16 @@ def _map(line: bytes) -> Map:
 def parse_children(text: bytes) -> tuple[int, ...]:
     """`/proc/PID/task/TID/children`."""
     return tuple(int(word) for word in text.split())
+
+
+_shows_children: list[bool] = []
+
+
+def shows_children() -> bool:
+    """Has this kernel `task/TID/children` (CONFIG_PROC_CHILDREN)?"""
+    if not _shows_children:
+        _shows_children.append(os.path.exists(b"/proc/thread-self/children"))
+    return _shows_children[0]
 
 
 def numbers_in(directory: bytes) -> list[int]:

@@ -130,7 +130,7 @@ def unix_from_copy(inode: int, fd: int) -> UnixFacts:
 def unix_from_proc(pid: int) -> dict[int, UnixFacts]:
     """By inode, what /proc/PID/net/unix lists."""
     try:
-        return parse_proc_unix(proc.read(b"/proc/%d/net/unix" % pid, 1 << 16))
+        return parse_proc_unix(proc.read(b"/proc/%d/net/unix" % pid, whole=True))
     except (Vanished, OSError):
         return {}
 
@@ -217,7 +217,7 @@ def inet_from_proc(pid: int) -> dict[int, InetFacts]:
     found = {}
     for name in _PROC_FILES:
         try:
-            found.update(parse_proc_inet(name, proc.read(b"/proc/%d/net/%s" % (pid, name.encode()), 1 << 20)))
+            found.update(parse_proc_inet(name, proc.read(b"/proc/%d/net/%s" % (pid, name.encode()), whole=True)))
         except (Vanished, OSError):  # no IPv6 here, or gone
             continue
     return found

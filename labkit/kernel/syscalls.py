@@ -17,6 +17,7 @@ that the kernel named. Who may do what is decided (and said in words) elsewhere.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import os
 
@@ -65,18 +66,17 @@ _process_vm_readv = _function(
     _ulong,
 )
 _prctl = _function("prctl", _int, _int, _ulong, _ulong, _ulong, _ulong)
+_getsockopt = _function("getsockopt", _int, _int, _int, _int, _pointer, _pointer)
 _statfs = _function("statfs", _int, ctypes.c_char_p, _pointer)
-_sysv = {
-    name: _function(name, _int, _int, _int, _int, _pointer) for name in ("semctl",)
-} | {name: _function(name, _int, _int, _int, _pointer) for name in ("msgctl", "shmctl")}
+_sysv = {name: _function(name, _int, _int, _int, _int, _pointer) for name in ("semctl",)} | {
+    name: _function(name, _int, _int, _int, _pointer) for name in ("msgctl", "shmctl")
+}
 _msgrcv = _function("msgrcv", ctypes.c_ssize_t, _int, _pointer, _size, _long, _int)
 
 
 def _number(name: str) -> int:
     known = number(name)
-    return (
-        -1 if known is None else known
-    )  # no call has number -1: the kernel says ENOSYS
+    return -1 if known is None else known  # no call has number -1: the kernel says ENOSYS
 
 
 _PIDFD_OPEN = _number("pidfd_open")
@@ -158,10 +158,8 @@ def become_subreaper() -> None:
 
 def allow_tracer(pid: int) -> None:
     """Let this process (and its descendants) look into us under Yama; no effect without Yama."""
-    try:
+    with contextlib.suppress(OSError):  # EINVAL: no Yama here, so there is nothing to allow
         prctl(PR_SET_PTRACER, pid)
-    except OSError:  # EINVAL: no Yama here, so there is nothing to allow
-        pass
 
 
 def die_with_parent(signal: int) -> None:
@@ -175,6 +173,20 @@ def filesystem_type(path: bytes) -> int:
     if _statfs(path, ctypes.addressof(buffer)) < 0:
         raise _failed("statfs")
     return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
+
+
+SOL_SOCKET = 1
+_TIME_LIMITS = {"receive": 20, "send": 21, "connect": 21}
+"""SO_RCVTIMEO and SO_SNDTIMEO, on the machines we know."""
+
+
+def socket_time_limit(fd: int, call: str) -> bool:
+    """Has the socket a time limit for receiving (`receive`) or for sending (`send`, `connect`)?"""
+    value, size = ctypes.create_string_buffer(16), ctypes.c_uint(16)
+    where = ctypes.addressof(value), ctypes.addressof(size)
+    if _getsockopt(fd, SOL_SOCKET, _TIME_LIMITS[call], *where) < 0:
+        raise _failed("getsockopt")
+    return any(value.raw)
 
 
 def semctl(semid: int, semnum: int, command: int, argument: int | None = None) -> int:

@@ -146,7 +146,7 @@ _COUNT_AT = {"shmctl": 0, "semctl": 28, "msgctl": 0}
 
 def _listing(name: str) -> bytes:
     try:
-        return proc.read(b"/proc/sysvipc/" + name.encode(), 65536)
+        return proc.read(b"/proc/sysvipc/" + name.encode(), whole=True)
     except Vanished:  # a kernel without System V IPC
         return b""
 

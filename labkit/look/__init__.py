@@ -24,7 +24,7 @@ call, then all `objects`. A blocked call finds its object so:
 
     with a descriptor         `look.placed[pid, fd]`
     semop, msgrcv, msgsnd     `look.reach("sysv-sem", semid)`, `look.reach("sysv-msg", msqid)`
-    futex                     `posix.futex(look, pid, address) -> id or None`
+    futex                     `posix.futex(look, pid, address, arguments) -> id or None`
     flock, fcntl locks        `files.lock_waited(look, pid, call, fd, arguments) -> id or None`
 
 (the two functions are asked when their module has them.) None of the modules fails because the world
@@ -35,13 +35,17 @@ becomes None in the object and one `look.limit(what, because)`.
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 from collections.abc import Hashable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from labkit.errors import Vanished
 from labkit.kernel import proc, syscalls
-from labkit.scene import AnyObject, Limit, Mapping
+from labkit.look.outside import Outside
+from labkit.look.recall import Recall
+from labkit.look.refusals import Refusals
+from labkit.scene import AnyObject, Limit, Mapping, State, Thread
 
 
 class Held(NamedTuple):
@@ -70,6 +74,21 @@ class Seen(NamedTuple):
     name: str
     root: int
     """The pid of the program it belongs to."""
+    command: str
+    schedule: bytes
+    """A text that changes whenever its main thread runs, read before `stat`."""
+
+    @property
+    def ended(self) -> bool:
+        """No thread of it lives any more."""
+        return self.stat.state in "ZX" and len(self.threads) <= 1
+
+    @property
+    def witness(self) -> int:
+        """The number through which /proc shows its table: of another thread where the main one has ended."""
+        if self.stat.state not in "ZX":
+            return self.stat.pid
+        return next((tid for tid in self.threads if tid != self.stat.pid), self.stat.pid)
 
 
 class Numbers:
@@ -91,8 +110,9 @@ class Numbers:
 class Look:
     """One look: what has been read so far, and where to put what is found."""
 
-    def __init__(self, numbers: Numbers, all_objects: bool = False) -> None:
+    def __init__(self, numbers: Numbers, all_objects: bool = False, recall: Recall | None = None) -> None:
         self.numbers = numbers
+        self.recall = recall if recall is not None else Recall()
         self.all_objects = all_objects
         self.seen: dict[int, Seen] = {}
         """The processes of the picture, in its order."""
@@ -101,13 +121,27 @@ class Look:
         self.placed: dict[tuple[int, int], str] = {}
         """(pid, fd) -> id of the object."""
         self.objects: dict[str, AnyObject] = {}
+        self.threads: dict[int, tuple[Thread, ...]] = {}
+        """pid -> its threads, and what each sleeps in."""
+        self.descriptions: dict[tuple[int, int], int] = {}
+        """(pid, fd) -> number of the open file description, where it is known."""
+        self.fifos: dict[Hashable, bytes] = {}
+        """Paths of FIFOs that somebody waits to open."""
+        self.tracing_stop: State = "stopped"
+        """What a thread in a tracing stop is said to be."""
+        self.outside = Outside(self)
+        """Who holds something too, and is not in the picture."""
         self.mappings: dict[int, tuple[Mapping, ...] | None] = {}
         """pid -> its mappings of objects; filled by memory.py."""
         self.limits: dict[str, Limit] = {}
+        self._refusals = Refusals()
+        self._rows: dict[int, dict[int, Held]] = {}
         self._reached: dict[str, dict[Hashable, str]] = {}
         self._maps: dict[int, list[proc.Map] | None] = {}
         self._pidfds: dict[int, int] = {}
         self._filesystems: dict[int, int | None] = {}
+        self.kept: dict[str, Any] = {}
+        """What a module found out that another one, or its own next part, needs."""
 
     # --- objects
 
@@ -137,7 +171,27 @@ class Look:
         """Say once what could not be seen, and why."""
         self.limits.setdefault(what, Limit(what, because))
 
+    def refused(self, what: str, pid: int, error: OSError, attach: bool = False) -> None:
+        """Say that this process would not show `what`; the reason is found from the error.
+
+        `attach`: it takes the right to attach (as ptrace does), not only to read.
+        """
+        seen = self.seen.get(pid)
+        name = seen.name if seen else f"process {pid}"
+        uid = seen.status.uid if seen and seen.status else None
+        self._refusals.add(what, name, uid, error, attach)
+
+    def all_limits(self) -> tuple[Limit, ...]:
+        """Everything this look could not see."""
+        return (*self.limits.values(), *(Limit(what, why) for what, why in self._refusals.said()))
+
     # --- looking into a process
+
+    def row(self, pid: int, fd: int) -> Held | None:
+        """What this descriptor is, as read; None when it is not there or not shown."""
+        if pid not in self._rows:
+            self._rows[pid] = {row.fd: row for row in self.held.get(pid) or ()}
+        return self._rows[pid].get(fd)
 
     @contextlib.contextmanager
     def copy(self, pid: int, fd: int) -> Iterator[int]:
@@ -145,16 +199,17 @@ class Look:
 
         Vanished when the process or descriptor is gone; OSError when the machine refuses.
         """
-        copy = self._copied(pid, fd)
+        copy = self.copied(pid, fd)
         try:
             yield copy
         finally:
             os.close(copy)
 
-    def _copied(self, pid: int, fd: int) -> int:
+    def copied(self, pid: int, fd: int) -> int:
+        """As `copy`, for who closes it himself: quicker."""
         try:
             if pid not in self._pidfds:
-                self._pidfds[pid] = syscalls.pidfd_open(pid)
+                self._pidfds[pid] = os.pidfd_open(pid)
             return syscalls.pidfd_getfd(self._pidfds[pid], fd)
         except OSError as error:
             raise _translated(error, pid, fd) from None
@@ -163,9 +218,7 @@ class Look:
         """The process's memory map, read once a look; None when it is gone or refused."""
         if pid not in self._maps:
             try:
-                self._maps[pid] = proc.parse_maps(
-                    proc.read(b"/proc/%d/maps" % pid, 65536)
-                )
+                self._maps[pid] = proc.parse_maps(proc.read(b"/proc/%d/maps" % pid, whole=True))
             except (Vanished, OSError):
                 self._maps[pid] = None
         return self._maps[pid]
@@ -198,8 +251,6 @@ class Look:
 
 
 def _translated(error: OSError, pid: int, fd: int) -> Exception:
-    import errno
-
     if error.errno in (errno.ESRCH, errno.EBADF):
         return Vanished(f"fd {fd} of process {pid} is gone.")
     return error

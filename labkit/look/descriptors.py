@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import os
 
 from labkit.errors import Vanished
@@ -16,52 +15,72 @@ _FLAGS = {
     os.O_CLOEXEC: "O_CLOEXEC",
     os.O_DIRECT: "O_DIRECT",
     os.O_PATH: "O_PATH",
-    fcntl.FASYNC: "O_ASYNC",
-    os.O_DSYNC: "O_DSYNC",
+    os.O_SYNC: "O_SYNC",
     os.O_NOATIME: "O_NOATIME",
+    os.O_TMPFILE: "O_TMPFILE",
+    os.O_ASYNC: "O_ASYNC",
 }
 _MODES: dict[int, Mode] = {os.O_RDONLY: "r", os.O_WRONLY: "w", os.O_RDWR: "rw"}
 
 
 def read(look: Look) -> None:
     """Fill `look.held`."""
-    for pid in look.seen:
+    for pid, seen in look.seen.items():
+        if seen.ended:
+            look.held[pid] = []
+            continue
         try:
-            look.held[pid] = _table(pid)
+            look.held[pid] = _table(look, pid, seen.witness)
         except Vanished:
             look.held[pid] = []
         except OSError as error:
             look.held[pid] = None
-            look.limit(
-                f"descriptors of {look.seen[pid].name}",
-                f"{error.strerror}: another user's process",
-            )
+            look.refused("the descriptors", pid, error)
 
 
-def _table(pid: int) -> list[Held]:
+def _table(look: Look, pid: int, witness: int) -> list[Held]:
     rows = []
-    for fd in proc.numbers_in(b"/proc/%d/fd" % pid):
+    base = b"/proc/%d/" % witness
+    for fd in proc.numbers_in(base + b"fd"):
         try:
-            rows.append(_row(pid, fd))
+            rows.append(_row(look, pid, fd, base))
         except Vanished:
             continue
     return rows
 
 
-def _row(pid: int, fd: int) -> Held:
-    path = b"/proc/%d/fd/%d" % (pid, fd)
+def _row(look: Look, pid: int, fd: int, base: bytes) -> Held:
+    """One row; the one of the last look when the kernel says the very same about it.
+
+    A pipe or socket is known by its mount and inode, so that its link need not be read again.
+    """
+    text = proc.read(base + b"fdinfo/%d" % fd)
+    recall = look.recall
+    known = recall.rows.get((pid, fd))
+    if known is not None and known[0] == text and known[1]:
+        row: Held = known[2]
+        return row
+    info = recall.fdinfo(text)
+    begin = recall.mounts.get(info.mount) if info.mount is not None else None
+    if begin is not None and info.inode is not None:
+        row = Held(pid, fd, b"%s%d]" % (begin, info.inode), info, None)
+        recall.rows[pid, fd] = text, True, row
+        return row
+    row = _linked(base, pid, fd, info)
+    if info.mount is not None and row.link.startswith((b"pipe:[", b"socket:[")):
+        recall.mounts[info.mount] = row.link[: row.link.index(b"[") + 1]
+    recall.rows[pid, fd] = text, False, row
+    return row
+
+
+def _linked(base: bytes, pid: int, fd: int, info: proc.FdInfo) -> Held:
+    path = base + b"fd/%d" % fd
     try:
         link = os.readlink(path)
         stat = os.stat(path) if link.startswith(b"/") else None
     except OSError as error:
         raise proc.translated(error, path) from None
-    return Held(
-        pid,
-        fd,
-        link,
-        proc.parse_fdinfo(proc.read(b"/proc/%d/fdinfo/%d" % (pid, fd))),
-        stat,
-    )
+    return Held(pid, fd, link, info, stat)
 
 
 def describe(look: Look, pid: int) -> tuple[Descriptor, ...] | None:
@@ -69,18 +88,21 @@ def describe(look: Look, pid: int) -> tuple[Descriptor, ...] | None:
     rows = look.held.get(pid)
     if rows is None:
         return None
-    return tuple(_described(look, held) for held in rows)
+    return tuple([_described(look, row) for row in rows])
 
 
-def _described(look: Look, held: Held) -> Descriptor:
-    flags = held.info.flags if held.info else None
-    return Descriptor(
-        fd=held.fd,
-        object=look.placed.get((held.pid, held.fd)),
-        mode=mode(flags),
-        flags=flag_names(flags),
-        offset=held.info.offset if held.info else None,
-    )
+def _described(look: Look, row: Held) -> Descriptor:
+    key = row.pid, row.fd
+    object, number = look.placed.get(key), look.descriptions.get(key)
+    known = look.recall.described.get(key)
+    if known is not None and known[0] is row and known[1] == object and known[2] == number:
+        same: Descriptor = known[3]
+        return same
+    flags = row.info.flags if row.info else None
+    offset = row.info.offset if row.info else None
+    made = Descriptor(row.fd, object, mode(flags), flag_names(flags), offset, number)
+    look.recall.described[key] = row, object, number, made
+    return made
 
 
 def mode(flags: int | None) -> Mode | None:
@@ -92,4 +114,9 @@ def mode(flags: int | None) -> Mode | None:
 
 def flag_names(flags: int | None) -> tuple[str, ...]:
     """The open flags a program can set, by name."""
-    return tuple(name for bit, name in _FLAGS.items() if flags and flags & bit == bit)
+    if not flags:
+        return ()
+    names = [name for bit, name in _FLAGS.items() if flags & bit == bit]
+    if flags & os.O_DSYNC and "O_SYNC" not in names:
+        names.append("O_DSYNC")
+    return tuple(names)

@@ -3,78 +3,154 @@
 from __future__ import annotations
 
 import os
-import stat
+from typing import NamedTuple
 
 from labkit.errors import Vanished
-from labkit.kernel import pipes
+from labkit.kernel import pipes, proc
 from labkit.look import Held, Look
 from labkit.look.descriptors import mode
 from labkit.scene import End, Pipe
 
 
+class _Ends(NamedTuple):
+    """The descriptors of one pipe."""
+
+    readers: list[Held]
+    writers: list[Held]
+    rows: list[Held]
+
+
 def descriptors(look: Look, held: list[Held]) -> None:
     """Describe every pipe that these descriptors are open on."""
-    ends: dict[str, list[Held]] = {}
+    ends: dict[str, _Ends] = {}
     for row in held:
         id = _id(look, row)
         look.place(row, id)
-        ends.setdefault(id, []).append(row)
-    if not ends:
-        return
-    scratch = pipes.Scratch()
-    try:
-        for id, rows in ends.items():
-            look.add(_pipe(look, id, rows, scratch))
-    finally:
-        scratch.close()
+        pipe = ends.get(id)
+        if pipe is None:
+            pipe = ends[id] = _Ends([], [], [])
+        how = mode(row.info.flags if row.info else None)
+        pipe.rows.append(row)
+        if how in ("r", "rw"):
+            pipe.readers.append(row)
+        if how in ("w", "rw"):
+            pipe.writers.append(row)
+    with pipes.Scratch() as scratch:
+        for id, pipe in ends.items():
+            look.add(_pipe(look, id, pipe, scratch))
+
+
+def objects(look: Look) -> None:
+    """FIFOs that nobody in the picture has open yet, but somebody waits to open."""
+    for identity, id in look.reached("fifo").items():
+        if id not in look.objects:
+            path = text(look.fifos.get(identity, b"?"))
+            notes = ("an open waits here until the other side is opened too",)
+            others = look.outside.others_of_file(identity, made_inside=False)
+            look.add(Pipe(id=id, kind="fifo", name=path, path=path, notes=notes, others=others))
+
+
+def text(path: bytes) -> str:
+    """A path as text; bytes that are no text as `\\xff`."""
+    return path.decode("utf-8", "backslashreplace")
 
 
 def _id(look: Look, row: Held) -> str:
-    if row.stat is not None and stat.S_ISFIFO(row.stat.st_mode):
+    if row.stat is not None:
         return look.reach("fifo", (row.stat.st_dev, row.stat.st_ino))
     return look.reach("pipe", int(row.link[6:-1]))
 
 
-def _pipe(look: Look, id: str, rows: list[Held], scratch: pipes.Scratch) -> Pipe:
-    modes = [(mode(row.info.flags if row.info else None), row) for row in rows]
-    readers = [row for how, row in modes if how in ("r", "rw")]
-    writers = [row for how, row in modes if how in ("w", "rw")]
-    facts, head = _contents(look, readers, writers, scratch)
-    fifo = rows[0].stat is not None
+def _pipe(look: Look, id: str, ends: _Ends, scratch: pipes.Scratch) -> Pipe:
+    facts = _levels(look, ends)
+    head = None
+    if facts is not None:
+        head = _head(look, ends, scratch) if facts.queued else b""
+    path, gone = _path(ends.rows[0])
     return Pipe(
         id=id,
-        kind="fifo" if fifo else "pipe",
-        name=os.fsdecode(rows[0].link) if fifo else id.replace("-", " "),
+        kind="pipe" if path is None else "fifo",
+        name=path or id.replace("-", " "),
+        notes=tuple(_notes(facts, gone)),
         capacity=facts.capacity if facts else None,
         queued=facts.queued if facts else None,
         head=head,
-        readers=tuple(End(row.pid, row.fd) for row in readers),
-        writers=tuple(End(row.pid, row.fd) for row in writers),
-        path=os.fsdecode(rows[0].link) if fifo else None,
+        readers=tuple([End(row.pid, row.fd) for row in ends.readers]),
+        writers=tuple([End(row.pid, row.fd) for row in ends.writers]),
+        others=_others(look, ends, facts),
+        path=path,
     )
 
 
-def _contents(
-    look: Look, readers: list[Held], writers: list[Held], scratch: pipes.Scratch
-) -> tuple[pipes.Levels | None, bytes | None]:
-    facts, head = None, None
-    for row in [*writers, *readers]:
+def _path(row: Held) -> tuple[str | None, bool]:
+    """The FIFO's path, and whether that name is gone."""
+    if row.stat is None:
+        return None, False
+    gone = row.link.endswith(b" (deleted)") and (row.stat.st_nlink == 0 or not os.path.exists(row.link))
+    return text(row.link.removesuffix(b" (deleted)") if gone else row.link), gone
+
+
+def _notes(facts: pipes.Levels | None, gone: bool) -> list[str]:
+    notes = ["its name is removed: nobody can open it any more"] if gone else []
+    if facts and facts.full and facts.queued < facts.capacity:
+        notes.append(
+            f"full with {facts.queued:,} of {facts.capacity:,} bytes: the pipe is a ring of pages, and a "
+            "write that does not fit behind the last one takes a page of its own"
+        )
+    if facts and facts.other_side_gone:
+        notes.append("no reader is left" if facts.writing else "no writer is left")
+    return notes
+
+
+def _others(look: Look, ends: _Ends, facts: pipes.Levels | None) -> bool | None:
+    both = bool(ends.readers and ends.writers) or bool(facts and facts.other_side_gone)
+    first = ends.rows[0]
+    if first.stat is not None:
+        return look.outside.others_of_file((first.stat.st_dev, first.stat.st_ino), both)
+    return look.outside.others(first.link, both)
+
+
+# --- levels and bytes -------------------------------------------------------------------------------
+
+
+def _levels(look: Look, ends: _Ends) -> pipes.Levels | None:
+    for writing, rows in ((True, ends.writers), (False, ends.readers)):
+        for row in rows:
+            try:
+                return _levels_of(look, row, writing)
+            except Vanished:
+                continue
+            except OSError as error:
+                look.refused("what is inside the pipes", row.pid, error, attach=True)
+    return None
+
+
+def _levels_of(look: Look, row: Held, writing: bool) -> pipes.Levels:
+    copy = look.copied(row.pid, row.fd)
+    try:
+        return pipes.levels(copy, writing)
+    finally:
+        os.close(copy)
+
+
+def _head(look: Look, ends: _Ends, scratch: pipes.Scratch) -> bytes | None:
+    """The first bytes, through the end of a reader that sleeps: while it does, and has its own end
+    open, no write can miss an EPIPE because of our copy. Where every reader runs, the bytes stay unseen."""
+    for row in ends.readers:
         try:
-            with look.copy(row.pid, row.fd) as copy:
-                facts = pipes.levels(copy)
-                break
+            if not _asleep(row.pid):
+                continue
+            copy = look.copied(row.pid, row.fd)
+            try:
+                return scratch.head(copy)
+            finally:
+                os.close(copy)
         except Vanished:
             continue
-        except OSError as error:
-            look.limit("contents of pipes", str(error))
-            return None, None
-    if facts and facts.queued == 0:
-        return facts, b""
-    for row in readers:
-        try:
-            with look.copy(row.pid, row.fd) as copy:
-                head = scratch.head(copy)
-                break
-        except (Vanished, OSError):
-            continue
-    return facts, head
+        except OSError:
+            return None
+    return None
+
+
+def _asleep(pid: int) -> bool:
+    return proc.read_stat(pid).state in "SDTt"

@@ -1,12 +1,14 @@
-"""Who is in the picture: the processes named, all their descendants, and their names."""
+"""Who is in the picture: the processes named, and all their descendants."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable
 
 from labkit.errors import Vanished
 from labkit.kernel import proc
 from labkit.look import Look, Seen
+from labkit.look.family import Names
 from labkit.scene import State
 
 STATES: dict[str, State] = {
@@ -16,106 +18,152 @@ STATES: dict[str, State] = {
 """The kernel's letters (proc(5)) in words."""
 
 
-class Names:
-    """Names that stay with a process, and are never given to another."""
+class Found:
+    """What was read of one process while the family was gathered."""
 
-    def __init__(self, names: Mapping[int, str]) -> None:
-        self.programs: Mapping[int, str] = names
-        self._given: dict[tuple[int, int], str] = {}
-        self._roots: dict[int, str] = {}
-        self._children: dict[str, int] = {}
-        self._taken: dict[str, int] = {}
+    __slots__ = ("schedule", "stat", "threads")
 
-    def root(self, stat: proc.Stat, alone: bool) -> str:
-        """The name of a program's first process."""
-        if stat.pid in self.programs:
-            return self.programs[stat.pid]
-        given = self._given.get((stat.pid, stat.start))
-        if given is None:
-            word = (
-                "parent"
-                if alone
-                else stat.command.decode("utf-8", "replace") or "process"
-            )
-            given = self._given[stat.pid, stat.start] = self._numbered(word)
-        return given
-
-    def child(self, stat: proc.Stat, root: str) -> str:
-        """`child`, `child 2`… of the program `root`; call in the order of forks."""
-        given = self._given.get((stat.pid, stat.start))
-        if given is None:
-            count = self._children[root] = self._children.get(root, 0) + 1
-            word = "child" if count == 1 else f"child {count}"
-            given = word if root == "parent" else f"{root}/{word}"
-            self._given[stat.pid, stat.start] = given
-        return given
-
-    def _numbered(self, word: str) -> str:
-        count = self._taken[word] = self._taken.get(word, 0) + 1
-        return word if count == 1 else f"{word} {count}"
+    def __init__(self, stat: proc.Stat, threads: tuple[int, ...], schedule: bytes) -> None:
+        self.stat = stat
+        self.threads = threads
+        self.schedule = schedule
 
 
 def find(look: Look, pids: Iterable[int], names: Names) -> None:
     """Fill `look.seen` with the processes named and all their descendants, program by program."""
-    roots = list(dict.fromkeys(pids))
-    unnamed = [pid for pid in roots if pid not in names.programs]
-    family: dict[int, tuple[proc.Stat, tuple[int, ...]]] = {}
-    for root in roots:
-        mine = _descendants(root, stop=set(roots) - {root})
-        for pid, (stat, threads) in _in_order_of_forks(mine, root):
-            if pid in look.seen:
+    search = _Search(look, pids)
+    found = {root: search.family(root) for root in search.roots}
+    search.add_orphans(found, names)
+    for root, family in found.items():
+        alone = len(search.roots) == 1
+        for pid, one in sorted(
+            family.items(), key=lambda item: (item[0] != root, item[1].stat.start, item[0])
+        ):
+            if pid not in look.seen:
+                name = names.name(one.stat, root, alone)
+                status, command = _status(look, pid), _command(look, pid, one.stat)
+                look.seen[pid] = Seen(one.stat, status, one.threads, name, root, command, one.schedule)
+
+
+class _Search:
+    def __init__(self, look: Look, pids: Iterable[int]) -> None:
+        self.look = look
+        self.roots = list(dict.fromkeys(look.recall.leader(pid) for pid in pids))
+        self._taken = set(self.roots)
+        self._made_by: dict[int, list[int]] | None = None
+
+    def family(self, root: int) -> dict[int, Found]:
+        """`root` and its descendants, as far as they are nobody else's."""
+        found: dict[int, Found] = {}
+        todo = [root]
+        while todo:
+            pid = todo.pop()
+            if pid in found or (pid in self._taken and pid != root):
                 continue
-            name = (
-                names.root(stat, len(unnamed) == 1 and len(roots) == 1)
-                if pid == root
-                else None
-            )
-            if name is None:
-                name = names.child(
-                    stat, look.seen[root].name if root in look.seen else "parent"
-                )
-            look.seen[pid] = Seen(stat, _status(pid), threads, name, root)
-    del family
+            one = self._read(pid)
+            if one is not None:
+                found[pid] = one
+                self._taken.add(pid)
+                todo.extend(self._children(pid, one.threads))
+        return found
 
+    def add_orphans(self, found: dict[int, dict[int, Found]], names: Names) -> None:
+        """Descendants whose parents died: seen earlier, or of the session that a root leads."""
+        for root, pid in [*names.members(self.roots), *self._adopted(found)]:
+            if pid not in self._taken:
+                found[root].update(self.family(pid))
 
-Found = dict[int, tuple[proc.Stat, tuple[int, ...]]]
+    def _adopted(self, found: dict[int, dict[int, Found]]) -> list[tuple[int, int]]:
+        parents = {family[root].stat.ppid for root, family in found.items() if root in family}
+        candidates = [
+            child
+            for parent in sorted(parents | {os.getpid()})
+            for child in self._children(parent, _threads_or_none(parent))
+            if child not in self._taken and child != os.getpid()
+        ]
+        read = [(pid, self._read(pid)) for pid in candidates]
+        return [(one.stat.session, pid) for pid, one in read if one and one.stat.session in found]
 
-
-def _in_order_of_forks(
-    found: Found, root: int
-) -> list[tuple[int, tuple[proc.Stat, tuple[int, ...]]]]:
-    return sorted(
-        found.items(), key=lambda item: (item[0] != root, item[1][0].start, item[0])
-    )
-
-
-def _descendants(root: int, stop: set[int]) -> Found:
-    found: Found = {}
-    todo = [root]
-    while todo:
-        pid = todo.pop()
-        if pid in found or pid in stop:
-            continue
+    def _read(self, pid: int) -> Found | None:
+        base = b"/proc/%d/" % pid
         try:
-            stat = proc.read_stat(pid)
-            threads = tuple(proc.numbers_in(b"/proc/%d/task" % pid))
+            schedule = proc.read_schedule(base)
+            stat = self.look.recall.parsed((pid, "stat"), proc.read(base + b"stat"), proc.parse_stat)
+            one = stat.threads == 1 and stat.state not in "ZX"
+            threads = (pid,) if one else tuple(proc.numbers_in(base + b"task"))
         except (Vanished, PermissionError):
-            continue
-        found[pid] = stat, threads
+            return None
+        return Found(stat, threads, schedule)
+
+    def _children(self, pid: int, threads: tuple[int, ...]) -> list[int]:
+        if not proc.shows_children():
+            return self._scanned().get(pid, [])
+        children: list[int] = []
         for tid in threads:
-            todo.extend(_children(pid, tid))
-    return found
+            try:
+                children += proc.parse_children(proc.read(b"/proc/%d/task/%d/children" % (pid, tid)))
+            except (Vanished, PermissionError):
+                continue
+        return children
+
+    def _scanned(self) -> dict[int, list[int]]:
+        if self._made_by is None:
+            self._made_by = {}
+            for pid in proc.numbers_in(b"/proc"):
+                try:
+                    self._made_by.setdefault(proc.read_stat(pid).ppid, []).append(pid)
+                except (Vanished, PermissionError):
+                    continue
+        return self._made_by
 
 
-def _children(pid: int, tid: int) -> tuple[int, ...]:
+def _threads_or_none(pid: int) -> tuple[int, ...]:
     try:
-        return proc.parse_children(proc.read(b"/proc/%d/task/%d/children" % (pid, tid)))
+        return tuple(proc.numbers_in(b"/proc/%d/task" % pid))
     except (Vanished, PermissionError):
         return ()
 
 
-def _status(pid: int) -> proc.Status | None:
+def _status(look: Look, pid: int) -> proc.Status | None:
     try:
-        return proc.parse_status(proc.read(b"/proc/%d/status" % pid))
+        return look.recall.parsed((pid, "status"), proc.read(b"/proc/%d/status" % pid), proc.parse_status)
     except (Vanished, PermissionError):
         return None
+
+
+def _command(look: Look, pid: int, stat: proc.Stat) -> str:
+    try:
+        text = proc.read(b"/proc/%d/cmdline" % pid)
+    except (Vanished, PermissionError):
+        text = b""
+    if not text:
+        return words(stat.command)
+    return look.recall.parsed((pid, "command"), text, _command_line)
+
+
+def _command_line(text: bytes) -> str:
+    arguments = [words(argument) for argument in text.removesuffix(b"\0").split(b"\0")]
+    return " ".join(a if a and not set(a) & set(" \t\n'\"") else f"'{a}'" for a in arguments)
+
+
+def words(name: bytes) -> str:
+    """A name out of the kernel as text; bytes that are no text as `\\xff`."""
+    return name.decode("utf-8", "backslashreplace")
+
+
+def ended(stat: proc.Stat) -> int | None:
+    """Exit status of a zombie, or minus its signal; None when this machine will not say."""
+    if stat.exit_code is None or (stat.exit_code == 0 and not _exit_is_shown(stat.pid)):
+        return None
+    signal = stat.exit_code & 0x7F
+    return -signal if signal else stat.exit_code >> 8 & 0xFF
+
+
+def _exit_is_shown(pid: int) -> bool:
+    try:
+        os.readlink(b"/proc/%d/exe" % pid)
+    except PermissionError:
+        return False
+    except OSError:  # a zombie has no program any more: this answer is given only to those who may ask
+        return True
+    return True

@@ -1,0 +1,255 @@
+"""What every thread in the picture is doing, and what those that sleep are waiting for.
+
+A reading counts only when the thread slept all the way through it: its counter of runs (`schedstat`)
+is the same before and after. One that has not run since the last look is still in the same call with
+the same arguments, so that nothing has to be read again but its counter and its state.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import time
+from typing import NamedTuple
+
+from labkit.errors import Vanished
+from labkit.kernel import blocked, numbers, proc, syscalls
+from labkit.kernel.files import event_words, parse_epoll
+from labkit.look import Held, Look, parts
+from labkit.look.processes import STATES
+from labkit.look.recall import Recall
+from labkit.scene import Blocked, State, Thread, WatchedFd
+
+TRIES = 3
+
+
+class Sleep(NamedTuple):
+    """One sleep of one thread, remembered between looks."""
+
+    schedule: bytes
+    since_ns: int
+    """On the monotonic clock: when it was first seen in it."""
+    waiting: blocked.Waiting | None
+
+
+class Reading(NamedTuple):
+    """A thread's state, and its sleep where it is in one."""
+
+    state: str
+    sleep: Sleep | None
+    fresh: bool
+    """The first look that saw this sleep."""
+
+
+def read(look: Look) -> None:
+    """Fill `look.threads`."""
+    for pid in look.seen:
+        look.threads[pid] = tuple(_thread(look, pid, tid) for tid in look.seen[pid].threads)
+
+
+def _thread(look: Look, pid: int, tid: int) -> Thread:
+    seen = look.seen[pid]
+    reading = Reading("X", None, False)
+    first = (seen.schedule, seen.stat.state) if tid == pid else None
+    for _ in range(TRIES):
+        try:
+            reading = _reading(look, pid, tid, first)
+            break
+        except Vanished:
+            break
+        except _Moved:
+            reading, first = Reading("R", None, False), None
+    state = STATES.get(reading.state, "sleeping")
+    if reading.sleep is None:
+        look.recall.asleep.pop(tid, None)
+        return Thread(tid, _as_told(look, reading.state, state))
+    look.recall.asleep[tid] = reading.sleep
+    if reading.sleep.waiting is None:
+        return Thread(tid, state)
+    return Thread(tid, state, _blocked(look, pid, reading.sleep, reading.fresh))
+
+
+def _as_told(look: Look, letter: str, state: State) -> State:
+    return look.tracing_stop if letter == "t" else state
+
+
+def has_not_run(recall: Recall, pid: int, tid: int) -> bool:
+    """Is it still in the sleep that was seen last?"""
+    known: Sleep | None = recall.asleep.get(tid)
+    base = b"/proc/%d/task/%d/" % (pid, tid)
+    try:
+        return (
+            known is not None
+            and proc.parse_stat(proc.read(base + b"stat")).state in "SD"
+            and proc.read_schedule(base) == known.schedule
+        )
+    except (Vanished, OSError):
+        return False
+
+
+class _Moved(Exception):
+    """It ran while it was being looked at."""
+
+
+def _reading(look: Look, pid: int, tid: int, first: tuple[bytes, str] | None) -> Reading:
+    base = b"/proc/%d/task/%d/" % (pid, tid)
+    schedule, state = first or _now(look, base, tid)
+    if state not in "SD":
+        return Reading(state, None, False)
+    known: Sleep | None = look.recall.asleep.get(tid)
+    if known is not None and known.schedule == schedule:
+        return Reading(state, known, False)
+    try:
+        waiting = _waiting(look, pid, base)
+    except PermissionError as error:
+        look.refused("what a process is waiting for", pid, error, attach=True)
+        waiting = None
+    if proc.read_schedule(base) != schedule:
+        raise _Moved
+    return Reading(state, Sleep(schedule, time.monotonic_ns(), waiting), True)
+
+
+def _now(look: Look, base: bytes, tid: int) -> tuple[bytes, str]:
+    schedule = proc.read_schedule(base)
+    line = look.recall.parsed((tid, "thread"), proc.read(base + b"stat"), proc.parse_stat)
+    return schedule, line.state
+
+
+def _waiting(look: Look, pid: int, base: bytes) -> blocked.Waiting | None:
+    call = proc.parse_syscall(proc.read(base + b"syscall"))
+    if call is None:
+        return None
+    name: str | None = numbers.name_of(call.number)
+    if name == "restart_syscall":
+        name = blocked.restarted(proc.read(base + b"wchan"))
+    if name is None:
+        return None
+    return blocked.waiting(name, call.arguments, lambda address, size: look.memory(pid, address, size))
+
+
+# --- as the Scene has it ----------------------------------------------------------------------------
+
+
+def _blocked(look: Look, pid: int, sleep: Sleep, fresh: bool) -> Blocked:
+    waiting = sleep.waiting
+    assert waiting is not None
+    held = look.row(pid, waiting.fd) if waiting.fd is not None else None
+    return Blocked(
+        call=waiting.call,
+        fd=waiting.fd,
+        object=_object(look, pid, waiting),
+        on=_on(look, pid, waiting, held),
+        since_ns=None if fresh else time.monotonic_ns() - sleep.since_ns,
+        timed=_timed(look, waiting, held),
+        children=_children(look, pid, waiting),
+        operations=waiting.operations,
+    )
+
+
+def _object(look: Look, pid: int, waiting: blocked.Waiting) -> str | None:
+    if waiting.object is not None:
+        kind, number = waiting.object
+        if kind == "futex":
+            ask = parts.find("posix", "futex")
+            return ask(look, pid, number, waiting.arguments) if ask else None
+        return look.reach(kind, number)
+    if waiting.path is not None:
+        return _fifo(look, pid, *waiting.path)
+    if waiting.fd is None:
+        return None
+    if waiting.call in ("flock", "fcntl"):
+        ask = parts.find("files", "lock_waited")
+        found = ask(look, pid, waiting.call, waiting.fd, waiting.arguments) if ask else None
+        if found is not None:
+            return str(found)
+    return look.placed.get((pid, waiting.fd))
+
+
+def _fifo(look: Look, pid: int, directory: int, address: int) -> str | None:
+    """The FIFO that an `open` waits on: the other side has not opened it yet."""
+    name = _text(look, pid, address)
+    if name is None:
+        return None
+    start = b"cwd" if directory == blocked.AT_FDCWD else b"fd/%d" % directory
+    path = (
+        b"/proc/%d/root%s" % (pid, name) if name.startswith(b"/") else b"/proc/%d/%s/%s" % (pid, start, name)
+    )
+    try:
+        found = os.stat(path)
+    except (OSError, ValueError):
+        return None
+    if not stat.S_ISFIFO(found.st_mode):
+        return None
+    look.fifos.setdefault((found.st_dev, found.st_ino), _full_path(pid, start, name))
+    return look.reach("fifo", (found.st_dev, found.st_ino))
+
+
+def _full_path(pid: int, start: bytes, name: bytes) -> bytes:
+    if name.startswith(b"/"):
+        return name
+    try:
+        return os.path.normpath(os.path.join(os.readlink(b"/proc/%d/%s" % (pid, start)), name))
+    except OSError:
+        return name
+
+
+def _text(look: Look, pid: int, address: int) -> bytes | None:
+    """A C string in the process's memory."""
+    data = b""
+    while len(data) < 4096 and b"\0" not in data:
+        size = 4096 - (address + len(data)) % 4096  # up to the end of the page: the next may not be there
+        more = look.memory(pid, address + len(data), min(size, 256))
+        if more is None:
+            return None
+        data += more
+    return data.split(b"\0", 1)[0]
+
+
+def _on(look: Look, pid: int, waiting: blocked.Waiting, held: Held | None) -> tuple[WatchedFd, ...]:
+    watched = waiting.on
+    if waiting.call.startswith("epoll") and held is not None and held.info is not None:
+        watched = tuple((one.fd, event_words(one.events)) for one in parse_epoll(held.info.more))
+    return tuple(WatchedFd(fd, events, look.placed.get((pid, fd))) for fd, events in watched)
+
+
+def _children(look: Look, pid: int, waiting: blocked.Waiting) -> tuple[int, ...] | None:
+    if waiting.children is None:
+        return None
+    kind, number = waiting.children
+    if kind == "pidfd":
+        kind, number = "pid", _pid_of(look.row(pid, number))
+    mine = [other for other, seen in look.seen.items() if seen.stat.ppid == pid]
+    if kind == "pid":
+        return tuple(other for other in mine if other == number)
+    if kind == "group":
+        group = number or look.seen[pid].stat.pgrp
+        return tuple(other for other in mine if look.seen[other].stat.pgrp == group)
+    return tuple(mine)
+
+
+def _pid_of(held: Held | None) -> int:
+    lines = held.info.more if held is not None and held.info is not None else ()
+    return next((int(line.split()[1]) for line in lines if line.startswith(b"Pid:")), -1)
+
+
+# --- has it a time limit ----------------------------------------------------------------------------
+
+
+def _timed(look: Look, waiting: blocked.Waiting, held: Held | None) -> bool | None:
+    if waiting.timed in (True, False, None):
+        return waiting.timed
+    if held is None:
+        return None
+    if held.link.startswith(b"socket:"):
+        return _socket_timed(look, str(waiting.timed), held)
+    if held.link == b"anon_inode:[timerfd]" and held.info is not None:
+        return not any(line.startswith(b"it_value: (0, 0)") for line in held.info.more)
+    return False
+
+
+def _socket_timed(look: Look, limit: str, held: Held) -> bool | None:
+    try:
+        with look.copy(held.pid, held.fd) as copy:
+            return syscalls.socket_time_limit(copy, limit)
+    except (Vanished, OSError):
+        return None
