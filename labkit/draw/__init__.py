@@ -16,7 +16,7 @@ from labkit.scene import AnyObject, Descriptor, File, Mapping, Pipe, Process, Sc
 from labkit.words import count, listing, name, printable
 
 if TYPE_CHECKING:
-    from labkit.draw.figure import figure
+    from labkit.draw.figures import figure
     from labkit.draw.picture import dot, svg
 
 __all__ = ["describe", "dot", "figure", "svg", "text"]
@@ -30,7 +30,7 @@ _ENDS = 40
 def __getattr__(attribute: str) -> object:
     """What needs graphviz is loaded when it is asked for."""
     if attribute == "figure":
-        from labkit.draw.figure import figure
+        from labkit.draw.figures import figure
 
         return figure
     if attribute in ("dot", "svg"):
@@ -227,6 +227,8 @@ def _cells(character: str) -> int:
 
 
 def _cut(line: str) -> str:
+    """One line that fits, with nothing in it that a terminal would obey."""
+    line = printable(line)
     if _width(line) <= WIDTH:
         return line
     kept, room = "", WIDTH - 1

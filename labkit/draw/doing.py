@@ -40,8 +40,13 @@ def _what(blocked: Blocked, scene: Scene) -> str:
         return f"{said} for {children or 'a child'} to end"
     if blocked.on:
         return f"{said} on {listing(_watched(blocked), 'or')}"
-    on = f" on {_semaphores(blocked)}{printable(blocked.object)}" if blocked.object else ""
+    on = f" on {_semaphores(blocked)}{_on(blocked.object, scene)}" if blocked.object else ""
     return f"{said}{on} {about(blocked)}".rstrip()
+
+
+def _on(id: str, scene: Scene) -> str:
+    object = scene.object(id)
+    return f"its {plain_word(object)}" if object is not None and is_terminal(object) else printable(id)
 
 
 def _watched(blocked: Blocked) -> list[str]:
@@ -76,17 +81,21 @@ def is_plain(object: AnyObject | None) -> bool:
     """Terminals, /dev/null and the like: every program has them, and they say nothing."""
     if object is None:
         return False
-    if object.kind == "terminal":
-        return True
-    path = object.path if isinstance(object, File) else object.name
-    return (path or "").startswith(("/dev/null", "/dev/pts/", "/dev/tty", "/dev/zero", "/dev/urandom"))
+    return is_terminal(object) or _path(object) in ("/dev/null", "/dev/zero", "/dev/urandom", "/dev/random")
 
 
 def plain_word(object: AnyObject) -> str:
     """`terminal`, or the device's path."""
-    path = (object.path if isinstance(object, File) else object.name) or ""
-    terminal = object.kind == "terminal" or path.startswith(("/dev/pts/", "/dev/tty"))
-    return "terminal" if terminal else printable(path)
+    return "terminal" if is_terminal(object) else printable(_path(object))
+
+
+def is_terminal(object: AnyObject) -> bool:
+    """Whether somebody may sit before it and type."""
+    return object.kind == "terminal" or _path(object).startswith(("/dev/pts/", "/dev/tty"))
+
+
+def _path(object: AnyObject) -> str:
+    return (object.path if isinstance(object, File) else object.name) or ""
 
 
 ARROWS = {"r": "◂", "w": "▸", "rw": "◂▸", None: "·"}

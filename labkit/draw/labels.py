@@ -6,6 +6,7 @@ What is not known is said to be not visible; it is never drawn as nought.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -41,6 +42,7 @@ from labkit.words import (
     printable,
 )
 
+_CONTENT = 70
 _ROWS = 8
 """So many semaphores or messages are shown one by one."""
 
@@ -64,8 +66,9 @@ class Label:
 def label(object: AnyObject, scene: Scene) -> Label:
     """What there is to say about an object."""
     made = _SAY[type(object)](object, scene)
-    notes = tuple(printable(note) for note in object.notes)
-    return Label(made.title, made.about, made.level, made.amount, made.content, made.rows + notes)
+    notes = (printable(note) for note in object.notes)
+    rows = tuple(dict.fromkeys((*made.rows, *notes)))
+    return dataclasses.replace(made, rows=rows)
 
 
 def holders(ends: tuple[End, ...], scene: Scene) -> list[str]:
@@ -85,7 +88,7 @@ def _bytes(head: bytes | None, amount: int | None) -> str:
         return ""
     if head is None:
         return f"content {UNSEEN}"
-    return content(head)
+    return content(head, _CONTENT)
 
 
 def _pipe(pipe: Pipe, scene: Scene) -> Label:

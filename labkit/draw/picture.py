@@ -29,6 +29,7 @@ from labkit.draw.palette import (
 )
 from labkit.draw.sketch import Box, Line, Sketch, sketch
 from labkit.scene import Scene
+from labkit.words import printable
 
 _DOT_SECONDS = 10
 _BAR_POINTS = 150
@@ -103,11 +104,12 @@ def _box(box: Box) -> str:
     # Browsers' letters may be wider than those that graphviz measured: leave room at both sides.
     cells = [f'<TR><TD ALIGN="LEFT">&#160;{row}&#160;&#160;&#160;</TD></TR>' for row in rows]
     if box.level is not None:
-        cells.insert(1, f'<TR><TD ALIGN="LEFT">{_bar(*box.level)}</TD></TR>')
+        cells.insert(1, f'<TR><TD ALIGN="LEFT" CELLPADDING="5">{_bar(*box.level)}</TD></TR>')
+    edge = '<TR><TD HEIGHT="5"></TD></TR>'
     style = "" if box.style == "object" else ' STYLE="ROUNDED"'
     return (
-        f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="3" BGCOLOR="{fill}"{style}>'
-        + "".join(cells)
+        f'<<TABLE BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="1" BGCOLOR="{fill}"{style}>'
+        + "".join([edge, *cells, edge])
         + "</TABLE>>"
     )
 
@@ -117,7 +119,7 @@ def _small(text: str) -> str:
 
 
 def _text(text: str) -> str:
-    return html.escape(text) or " "
+    return html.escape(printable(text)) or " "
 
 
 def _bar(part: int, whole: int) -> str:
@@ -128,8 +130,8 @@ def _bar(part: int, whole: int) -> str:
         if width
     ]
     bare = 'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"'
-    size = f'ALIGN="LEFT" FIXEDSIZE="TRUE" WIDTH="{_BAR_POINTS + 6}" HEIGHT="12"'
-    margin = '<TD FIXEDSIZE="TRUE" WIDTH="6" HEIGHT="12"></TD>'
+    size = f'ALIGN="LEFT" FIXEDSIZE="TRUE" WIDTH="{_BAR_POINTS + 2}" HEIGHT="12"'
+    margin = '<TD FIXEDSIZE="TRUE" WIDTH="2" HEIGHT="12"></TD>'
     return f"<TABLE {size} {bare}><TR>{margin}{''.join(cells)}</TR></TABLE>"
 
 

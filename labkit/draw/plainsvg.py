@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from labkit.draw.palette import AMBER, BAR_EMPTY, BAR_FULL, FILLS, GREY, INK, SIZE, STROKES, WARNING
 from labkit.draw.sketch import Box, Line, Sketch
+from labkit.words import printable
 
 _WIDTH, _GAP, _ROOM, _LEFT = 340, 30, 300, 190
 _ROW = SIZE + 8
@@ -78,7 +79,7 @@ def _text(
     face = f' font-family="{family}"' if family else ""
     return (
         f'<text x="{x}" y="{y}" fill="{colour}" font-weight="{weight}" text-anchor="{anchor}"{face} '
-        f'xml:space="preserve">{html.escape(text)}</text>'
+        f'xml:space="preserve">{html.escape(printable(text))}</text>'
     )
 
 

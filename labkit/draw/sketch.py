@@ -109,7 +109,7 @@ def _process(process: Process, scene: Scene, dead: bool, times: bool) -> Box:
     return Box(
         f"p{process.pid}",
         "ended" if ended else "process",
-        printable(f"{process.name} ({process.pid})", _LINE),
+        f"{printable(process.name, _LINE - 8)} ({process.pid})",
         _short(lines),
         dead=dead,
     )
@@ -122,7 +122,10 @@ def _object(object: AnyObject, scene: Scene, id: str) -> Box:
 
 
 def _content(said: str) -> str:
-    return said if len(said) <= _CONTENT else said[: _CONTENT - 2] + "…" + said[-1]
+    if len(said) <= _CONTENT:
+        return said
+    end = '"' if said.startswith('"') else ""
+    return said[: _CONTENT - 1 - len(end)].rstrip() + "…" + end
 
 
 def _short(lines: list[str]) -> tuple[str, ...]:
