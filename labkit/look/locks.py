@@ -1,0 +1,161 @@
+"""File locks in the picture: who holds one, and who waits for it."""
+
+from __future__ import annotations
+
+from labkit.kernel import locks
+from labkit.kernel.locks import LockFacts, Wish
+from labkit.look import Held, Look
+from labkit.scene import File, Lock
+
+Identity = tuple[str, str, str, int, int | None]
+"""File, type, mode, first and last byte: those who share a read lock hold one object together."""
+
+
+class Locks:
+    """The locks of one look."""
+
+    def __init__(self, look: Look) -> None:
+        self.look = look
+        self.holders: dict[Identity, set[int]] = {}
+        self.waiting: dict[Identity, set[int]] = {}
+        self.facts: dict[Identity, LockFacts] = {}
+        self.files: dict[bytes, str] = {}
+        """The kernel's name of a file -> the id of its object."""
+        self._listed: list[locks.Listed] | None = None
+
+    def held(self, row: Held) -> None:
+        """Take in the locks that fdinfo shows at this descriptor."""
+        for facts in locks.parse_held(row.info.more if row.info else ()):
+            file = self.look.placed.get((row.pid, row.fd))
+            if file is not None:
+                self.files[facts.file] = file
+                self._key(file, facts, row.pid)
+
+    def _key(self, file: str, facts: LockFacts, holder: int | None) -> Identity:
+        key = (file, facts.type, facts.mode, facts.start, facts.end)
+        self.facts[key] = facts
+        holders = self.holders.setdefault(key, set())
+        if holder is not None:
+            holders.add(holder)
+        return key
+
+    @property
+    def listed(self) -> list[locks.Listed]:
+        """/proc/locks, read once, and only when asked for."""
+        if self._listed is None:
+            self._listed = locks.read_locks()
+        return self._listed
+
+    def take_waiters(self) -> None:
+        """Who waits for these locks, inside the picture or outside."""
+        for one in self.listed:
+            file = self.files.get(one.lock.file)
+            if file is None or not one.waiting:
+                continue
+            key = self._key(file, one.lock, None)
+            self.waiting.setdefault(key, set()).update(w.pid for w in one.waiting if w.pid is not None)
+
+    def wanted_by(self, pid: int, file: str, wish: Wish) -> Identity | None:
+        """The lock that blocks this process's call."""
+        key = self._told(pid, file, wish) or next(
+            (
+                key
+                for key, facts in self.facts.items()
+                if key[0] == file and self._blocks(key, facts, pid, wish)
+            ),
+            None,
+        )
+        if key is not None:
+            self.waiting.setdefault(key, set()).add(pid)
+        return key
+
+    def _told(self, pid: int, file: str, wish: Wish) -> Identity | None:
+        """As /proc/locks has it; also when a stranger holds the lock."""
+        for one in self.listed:
+            waits = any(w.pid == pid and w.type == wish.type for w in one.waiting)
+            if waits and self.files.setdefault(one.lock.file, file) == file:
+                key = self._key(file, one.lock, None)
+                if not self.holders[key] and one.lock.pid is not None:
+                    self.holders[key].add(one.lock.pid)
+                return key
+        return None
+
+    def _blocks(self, key: Identity, facts: LockFacts, pid: int, wish: Wish) -> bool:
+        if (facts.type == "flock") != (wish.type == "flock"):
+            return False
+        if facts.type == wish.type == "posix" and self.holders[key] == {pid}:
+            return False
+        shared = wish.mode == facts.mode == "read"
+        return not shared and facts.overlaps(facts._replace(start=wish.start, end=wish.end))
+
+    def id(self, key: Identity) -> str:
+        """The id of this lock in the picture."""
+        return self.look.reach("lock", key)
+
+    def add(self) -> None:
+        """Put the locks into the picture."""
+        for key, facts in self.facts.items():
+            self.look.add(
+                Lock(
+                    id=self.id(key),
+                    kind="lock",
+                    name=self._name(key[0], facts),
+                    type=facts.type,
+                    mode=facts.mode,
+                    file=key[0],
+                    holders=tuple(sorted(self.holders[key])) or None,
+                    waiting=tuple(sorted(self.waiting.get(key, ()))),
+                    start=facts.start,
+                    end=facts.end,
+                )
+            )
+
+    def _name(self, file: str, facts: LockFacts) -> str:
+        object = self.look.objects.get(file)
+        path = object.path if isinstance(object, File) and object.path else file
+        if facts.type == "flock":
+            return f"flock on {path}"
+        last = "the end" if facts.end is None else facts.end
+        return f"{facts.mode} lock on bytes {facts.start} to {last} of {path}"
+
+
+def _of(look: Look) -> Locks:
+    found: Locks = look.kept.setdefault("locks", Locks(look))
+    return found
+
+
+def describe(look: Look, held: list[Held]) -> None:
+    """The locks held through these descriptors."""
+    found = _of(look)
+    for row in held:
+        if row.info is not None and any(line.startswith(b"lock:") for line in row.info.more):
+            found.held(row)
+    if found.facts:
+        found.take_waiters()
+        found.add()
+
+
+def lock_waited(look: Look, pid: int, call: str, fd: int, arguments: tuple[int, ...]) -> str | None:
+    """The lock that a blocked `flock` or `fcntl` waits for."""
+    file = look.placed.get((pid, fd))
+    wish = _wish(look, pid, call, fd, arguments)
+    if file is None or wish is None:
+        return None
+    found = _of(look)
+    key = found.wanted_by(pid, file, wish)
+    if key is None:
+        return None
+    found.add()
+    return found.id(key)
+
+
+def _wish(look: Look, pid: int, call: str, fd: int, arguments: tuple[int, ...]) -> Wish | None:
+    if call == "flock":
+        return Wish("flock", "read" if arguments[1] & locks.LOCK_SH else "write", 0, None)
+    type = {locks.F_SETLKW: "posix", locks.F_OFD_SETLKW: "ofd"}.get(arguments[1])
+    request = locks.parse_flock(look.memory(pid, arguments[2], 32) or b"")
+    row = look.row(pid, fd)
+    if type is None or request is None or row is None:
+        return None
+    offset = row.info.offset if row.info else None
+    return locks.wished(request, type, offset or 0, row.stat.st_size if row.stat else 0)
