@@ -55,9 +55,7 @@ def path(word: str) -> str:
     """A path for a FIFO or a socket, in a folder that goes when the notebook goes."""
     full = os.path.join(folder(), _checked(word))
     if len(os.fsencode(full)) > _PATH_MAX:
-        raise LabError(
-            f"{full} is too long for a socket's address ({_PATH_MAX} bytes): use a shorter word."
-        )
+        raise LabError(f"{full} is too long for a socket's address ({_PATH_MAX} bytes): use a shorter word.")
     return full
 
 

@@ -37,6 +37,8 @@ class Command:
     source: str = ""
     label: str = ""
     """What a traceback calls the source: `cell [3]`."""
+    first_line: int = 1
+    """The cell's line that the source begins with."""
     warnings: str = ""
     """What the compiler had to say, although it compiled."""
 
@@ -56,7 +58,7 @@ def python(
     label = label or name
     file = _written("\n" * (first_line - 1) + source, name, ".py")
     argv = (interpreter, LAUNCHER, file, label, name, *args)
-    return _command(argv, "python", source, name, env, cwd, label)
+    return _command(argv, "python", source, name, env, cwd, label, first_line)
 
 
 def shell(
@@ -72,7 +74,7 @@ def shell(
     """The command that runs shell source with bash, or with sh where there is no bash."""
     bash = shutil.which("bash") or "/bin/sh"
     argv = (bash, "-c", source, name, *args)
-    command = _command(argv, "shell", source, name, env, cwd, label or name)
+    command = _command(argv, "shell", source, name, env, cwd, label or name, first_line)
     return replace(command, env={**command.env, **_SHELL_FUNCTIONS})
 
 
@@ -90,7 +92,7 @@ def c(
     """Compile C source (once for each content) and give the command that runs it."""
     label = label or name
     binary, warnings = compiled(source, name, label, first_line, tuple(flags))
-    command = _command((binary, *args), "c", source, name, env, cwd, label)
+    command = _command((binary, *args), "c", source, name, env, cwd, label, first_line)
     return replace(command, warnings=warnings)
 
 
@@ -118,6 +120,7 @@ def _command(
     env: Mapping[str, str] | None,
     cwd: str | None,
     label: str,
+    first_line: int,
 ) -> Command:
     folder = os.path.abspath(os.path.expanduser(cwd or os.curdir))
     if not os.path.isdir(folder):
@@ -130,6 +133,7 @@ def _command(
         language=language,
         source=source,
         label=label,
+        first_line=first_line,
     )
 
 

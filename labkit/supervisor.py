@@ -51,6 +51,10 @@ class Program:
         self.done = False
         self.gone = False
         self.paused = False
+        self.asking = False
+        """True while it is blocked reading what a person should type."""
+        self.limit = ""
+        """The limit it had gone over, in words."""
         self.started_at = time.time()
         self.failure: dict[str, Any] | None = None
         self.scene: Scene | None = None
@@ -68,14 +72,27 @@ class Program:
         self._supervisor.wait_for(lambda: self.done, timeout)
         return self.status if self.done else None
 
+    def wait_done_or_asking(self) -> None:
+        """Wait until it has ended, or wants something typed."""
+        self._supervisor.wait_for(lambda: self.done or self.asking)
+
     def wait_gone(self, timeout: float | None = None) -> bool:
         """Wait until no process of it is left."""
         return self._supervisor.wait_for(lambda: self.gone, timeout)
 
     def signal(self, number: int, everybody: bool = False) -> None:
         """Send a signal to its process group, or to every process of it."""
-        self.paused = {signal.SIGSTOP: True, signal.SIGCONT: False}.get(number, self.paused)  # type: ignore[call-overload]
+        if number in (signal.SIGSTOP, signal.SIGCONT):
+            self.paused = number == signal.SIGSTOP
         self._ask("signal", signal=int(number), all=everybody)
+
+    def pause(self) -> None:
+        """Stop every process of it (SIGSTOP)."""
+        self.signal(signal.SIGSTOP, everybody=True)
+
+    def resume(self) -> None:
+        """Let it go on (SIGCONT)."""
+        self.signal(signal.SIGCONT, everybody=True)
 
     def interrupt(self) -> None:
         """What Ctrl-C does."""
@@ -91,6 +108,7 @@ class Program:
 
     def type(self, text: str, end: bool = False) -> None:
         """Give it input; with `end`, no more will come."""
+        self.asking = False
         self._supervisor.ask({"do": "type", "id": self.number, "end": end}, text.encode())
 
     def _ask(self, what: str, **more: Any) -> None:
@@ -159,8 +177,7 @@ class Supervisor:
         stdin: str | None = None,
         terminal: bool = False,
         timeout: float | None = None,
-        limits: dict[int, int] | None = None,
-        user: int | None = None,
+        other_user: bool = False,
     ) -> Program:
         """Start a program. `on_output(program, 1 or 2, bytes)` is called in a background thread."""
         number = next(self._numbers)
@@ -178,8 +195,7 @@ class Supervisor:
             "cwd": command.cwd,
             "stdin": "text" if stdin is not None else "terminal" if terminal else "nothing",
             "timeout": timeout,
-            "limits": {str(k): v for k, v in (limits or {}).items()},
-            "user": user,
+            "other_user": other_user,
             "output": os.path.join(names.folder(), "output", f"{number}.txt"),
         }
         self.ask(order, (stdin or "").encode())
@@ -285,6 +301,9 @@ class Supervisor:
             program.done = program.gone = True
         elif event == "exit":
             program.status, program.why = head["status"], head["why"]
+            program.limit = head.get("limit", "")
+        elif event == "asking":
+            program.asking = head["asking"]
         elif event == "timeout":
             program.scene = Scene.from_dict(head["scene"])
         elif event == "done":

@@ -28,7 +28,7 @@ import struct
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from labkit.kernel import sysv, syscalls
+from labkit.kernel import syscalls, sysv
 from labkit.kernel.numbers import number
 
 SHM = "/dev/shm"
@@ -82,9 +82,7 @@ def system_v() -> Iterator[Owned]:
         if not shm.destroyed:
             yield Owned(thing, shm.cuid, shm.key, shm.creator, (shm.last,))
     for sem in sysv.semaphore_sets():
-        yield Owned(
-            Thing("sysv-sem", str(sem.semid), sem.key), sem.cuid, sem.key, None, _sem_users(sem)
-        )
+        yield Owned(Thing("sysv-sem", str(sem.semid), sem.key), sem.cuid, sem.key, None, _sem_users(sem))
     for queue in sysv.queues():
         users = (queue.last_sender, queue.last_receiver)
         yield Owned(Thing("sysv-msg", str(queue.msqid), queue.key), queue.cuid, queue.key, None, users)

@@ -1,210 +1,207 @@
-"""A cell is a program: `%%program`, `%%c`, `%%shell`, and what can be done with programs by name."""
+"""A cell is a program: `%%program`, `%%c`, `%%shell` and `%run_program`."""
 
 from __future__ import annotations
 
-import signal
-import time
+import dataclasses
 from collections.abc import Callable
 from typing import Any
 
 from labkit import names, supervisor
 from labkit.errors import LabError
+from labkit.magics import byname, typing_in
+from labkit.magics.byname import Interrupted, programs, stop, wait
 from labkit.magics.options import Options, parse
-from labkit.magics.screen import Printer, Screen
+from labkit.magics.printing import Printer, note
+from labkit.magics.screen import Screen
 from labkit.programs import Command, c, python, shell
 from labkit.supervisor import Program
 
+__all__ = ["definition", "load", "make", "programs", "start", "stop", "unload", "wait"]
+
 DEFAULT_TIMEOUT_S = 30.0
 
-_LANGUAGES: dict[str, Callable[..., Command]] = {"program": python, "c": c, "shell": shell}
+LANGUAGES: dict[str, Callable[..., Command]] = {"program": python, "c": c, "shell": shell}
 
-saved: dict[str, tuple[Command, Options]] = {}
-"""What `--save` (or a first run under a name) has defined."""
+_defined: dict[str, tuple[Command, Options]] = {}
+"""What cells have defined, with `--save` or by running under a name."""
 
-
-class Interrupted(LabError):
-    """The person at the screen interrupted a cell."""
+_of_cell: dict[str, Program] = {}
+"""The program each cell started last, by the cell's id."""
 
 
 def load(shell: Any) -> None:
-    """Register the magics and start the supervisor."""
+    """Register the magics, and start the supervisor so that the first program need not wait for it."""
     names.begin()
-    for magic in _LANGUAGES:
+    for magic in LANGUAGES:
         shell.register_magic_function(_cell_magic(shell, magic), "cell", magic)
-    shell.register_magic_function(lambda line: run_program(shell, line), "line", "run_program")
+    shell.register_magic_function(_run_program(shell), "line", "run_program")
+    for function in (byname.stop, byname.kill, byname.pause, byname.resume):
+        shell.register_magic_function(_line_magic(function), "line", function.__name__)
     supervisor.connect()
 
 
 def unload(shell: Any) -> None:
-    """End all programs."""
-    running = supervisor.current()
-    if running is not None:
-        running.close()
+    """End all programs, and take the magics back."""
+    there = supervisor.current()
+    if there is not None:
+        there.close()
+    for magic in LANGUAGES:
+        shell.magics_manager.magics["cell"].pop(magic, None)
+    for magic in ("run_program", "stop", "kill", "pause", "resume"):
+        shell.magics_manager.magics["line"].pop(magic, None)
+
+
+def definition(name: str) -> Command:
+    """The command that a cell has defined under this name."""
+    return _definition(name)[0]
+
+
+def _definition(name: str) -> tuple[Command, Options]:
+    if name not in _defined:
+        known = f"defined so far: {', '.join(_defined)}" if _defined else "none so far"
+        raise LabError(f"No cell has defined a program named {name!r} ({known}). Run its cell first.")
+    return _defined[name]
+
+
+# --- the magics -------------------------------------------------------------------------------------
 
 
 def _cell_magic(shell: Any, magic: str) -> Callable[[str, str], None]:
     def run(line: str, cell: str) -> None:
         options = parse(line, magic)
+        if options.save and options.name is None:
+            raise LabError(f"%%{magic} --save needs a name, as in %%{magic} writer --save.")
         command = make(shell, magic, options, cell)
         if options.name:
-            saved[options.name] = command, options
-        if not options.save:
+            _defined[options.name] = command, options
+        if options.save:
+            print(f"{options.name} is defined; %run_program {options.name} starts it.")
+        else:
             start(shell, command, options)
 
-    run.__doc__ = f"Run this cell as a program of its own. %%{magic} [NAME] [--args …] [&]"
+    run.__doc__ = (
+        f"Run this cell as a program of its own.\n\n    %%{magic} [NAME] [--args …] [--env K=V] "
+        "[--stdin TEXT] [--timeout S] [--cwd DIR] [--save] [&]"
+    )
+    return run
+
+
+def _run_program(shell: Any) -> Callable[[str], None]:
+    def run_program(line: str) -> None:
+        """Start a program that a cell has defined: %run_program NAME [--args …] … [&]"""
+        given = parse(line, "run_program")
+        if given.name is None:
+            raise LabError("%run_program wants the name of a program, as in %run_program writer.")
+        command, options = _definition(given.name)
+        changed = {
+            field.name: value
+            for field in dataclasses.fields(Options)
+            if (value := getattr(given, field.name)) and field.name != "save"
+        }
+        options = dataclasses.replace(options, **{"background": False, "save": False, **changed})
+        if changed.keys() & {"args", "env", "cwd"}:
+            command = _made(command.language, options, command.source, command.label, command.first_line)
+        start(shell, command, options)
+
+    return run_program
+
+
+def _line_magic(function: Callable[..., None]) -> Callable[[str], None]:
+    def run(line: str) -> None:
+        function(*line.split())
+
+    run.__doc__ = function.__doc__
     return run
 
 
 def make(shell: Any, magic: str, options: Options, source: str) -> Command:
-    """The cell's command."""
-    label = f"cell [{shell.execution_count}]"
-    return _LANGUAGES[magic](
+    """The cell's source as a command. Its first line is the one with the magic."""
+    number = shell.execution_count
+    if options.name is None:
+        options = dataclasses.replace(options, name=f"cell {number}")
+    return _made("python" if magic == "program" else magic, options, source, f"cell [{number}]", 2)
+
+
+def _made(language: str, options: Options, source: str, label: str, first_line: int) -> Command:
+    build = python if language == "python" else LANGUAGES[language]
+    return build(
         source,
-        name=options.name or f"cell {shell.execution_count}",
+        name=options.name,
         args=options.args,
         env=options.env,
         cwd=options.cwd,
         label=label,
-        first_line=2,
+        first_line=first_line,
     )
+
+
+# --- running ----------------------------------------------------------------------------------------
 
 
 def start(shell: Any, command: Command, options: Options) -> Program:
     """Start a program, and in the foreground wait for it."""
     screen = Screen(shell)
-    printer = Printer(screen)
-    timeout = options.timeout
-    if timeout is None and not options.background:
-        timeout = DEFAULT_TIMEOUT_S
+    printer = Printer(screen, held=options.background and not screen.live)
+    _end_earlier(screen, printer)
+    if command.warnings:
+        printer.say(command.warnings)
+    interactive = not options.background and options.stdin is None and typing_in.can_ask(shell, screen)
     program = supervisor.connect().start(
         command,
         on_output=lambda _, stream, data: printer.write(stream, data),
-        on_event=lambda program, event: _note(program, printer, event, timeout),
+        on_event=lambda program, event: note(program, printer, event),
         stdin=options.stdin,
-        timeout=timeout,
+        terminal=interactive,
+        timeout=_timeout(options),
+        other_user=options.other_user,
     )
+    if screen.cell_id:
+        _of_cell[screen.cell_id] = program
+    if not screen.live:
+        byname.hold(program, printer)
     if not options.background:
-        _foreground(program)
+        _wait_in_foreground(shell, screen, program)
     return program
 
 
-def _foreground(program: Program) -> None:
-    interrupted = 0
-    while True:
+def _timeout(options: Options) -> float | None:
+    if options.timeout is None and not options.background:
+        return DEFAULT_TIMEOUT_S
+    return options.timeout
+
+
+def _end_earlier(screen: Screen, printer: Printer) -> None:
+    """A cell is one terminal: what it started before ends when it is run again."""
+    earlier = _of_cell.get(screen.cell_id or "")
+    if earlier is not None and earlier.alive:
+        earlier.stop()
+        earlier.wait_gone()
+        printer.say(f"The {earlier.name} that this cell had started before was ended.")
+
+
+def _wait_in_foreground(shell: Any, screen: Screen, program: Program) -> None:
+    """Wait, and pass on what is typed. The first interrupt is Ctrl-C; the second ends the program."""
+    interrupts = 0
+    while not program.done:
         try:
-            program.wait()
-            break
+            program.wait_done_or_asking()
+            if program.asking:
+                _answer(shell, screen, program)
         except KeyboardInterrupt:
-            interrupted += 1
-            if interrupted == 1:
+            interrupts += 1
+            if interrupts == 1:
                 program.interrupt()
             else:
                 program.kill()
-    if interrupted:
+    if interrupts:
         raise Interrupted(f"{program.name} was interrupted.")
 
 
-def _note(program: Program, printer: Printer, event: dict[str, Any], timeout: float | None) -> None:
-    """Say in words what happened, if it is worth a line."""
-    what = event["event"]
-    if what == "timeout":
-        printer.say(f"{program.name} had not ended after {timeout:g} s.")
-        printer.say(str(program.scene))
-    elif what == "cut":
-        printer.say(
-            f"[… {event['bytes']:,} bytes are left out here; all {event['total']:,} are in {event['path']}]"
-        )
-    elif what == "exit" and ended(program):
-        printer.say(f"{program.name} {ended(program)}.")
-    elif what == "done" and event["left"]:
-        count = event["left"]
-        some = "process goes" if count == 1 else "processes go"
-        printer.say(f"{count} of its {some} on in the background (labkit.stop({program.name!r}) ends it).")
-
-
-def ended(program: Program) -> str:
-    """How it ended, in words; empty when it ended well or has not ended."""
-    status = program.status
-    if program.why == "owner":
-        return "was ended, because the supervisor had died"
-    if status is None or status == 0:
-        return ""
-    if status > 0:
-        return f"ended with exit status {status}"
-    return f"was ended by {signal.Signals(-status).name} ({-status})"
-
-
-def run_program(shell: Any, line: str) -> None:
-    """`%run_program NAME`: start what a cell defined."""
-    words = line.split()
-    background = bool(words) and words[-1] == "&"
-    name = words[0] if words else ""
-    if name not in saved:
-        known = ", ".join(saved) or "none yet"
-        raise LabError(f"No cell has defined a program {name!r} (known: {known}).")
-    command, options = saved[name]
-    options.background = background
-    start(shell, command, options)
-
-
-# --- by name ----------------------------------------------------------------------------------------
-
-
-class Table:
-    """The notebook's programs, readable."""
-
-    def __init__(self, programs: list[Program]) -> None:
-        self.programs = programs
-
-    def __repr__(self) -> str:
-        if not self.programs:
-            return "No program has been started yet."
-        rows = [(p.name, str(p.pid), _state(p)) for p in self.programs]
-        widths = [max(len(row[i]) for row in rows) for i in range(2)]
-        return "\n".join(f"{n:<{widths[0]}}  {pid:>{widths[1]}}  {state}" for n, pid, state in rows)
-
-
-def _state(program: Program) -> str:
-    if program.status is None:
-        return "paused" if program.paused else "running"
-    if not program.gone:
-        return f"{ended(program) or 'ended'}; some of its processes go on"
-    return ended(program) or "ended"
-
-
-def programs() -> Table:
-    """Every program of this notebook."""
-    running = supervisor.current()
-    return Table(running.programs() if running else [])
-
-
-def named(*wanted: str) -> list[Program]:
-    """The latest programs with these names; all that live when none is given."""
-    running = supervisor.current()
-    there = running.programs() if running else []
-    if not wanted:
-        return [p for p in there if p.alive]
-    latest = {p.name: p for p in there}
-    for name in wanted:
-        if name not in latest:
-            known = ", ".join(latest) or "none has been started"
-            raise LabError(f"There is no program named {name!r} (there is: {known}).")
-    return [latest[name] for name in wanted]
-
-
-def wait(*wanted: str, timeout: float | None = None) -> None:
-    """Wait until the named programs (or all) have ended."""
-    until = None if timeout is None else time.monotonic() + timeout
-    for program in named(*wanted):
-        rest = None if until is None else max(until - time.monotonic(), 0)
-        if program.wait(rest) is None and not program.done:
-            raise LabError(f"{program.name} had not ended after {timeout:g} s.")
-
-
-def stop(*wanted: str) -> None:
-    """End the named programs (or all): SIGTERM, then SIGKILL."""
-    chosen = named(*wanted)
-    for program in chosen:
-        program.stop()
-    for program in chosen:
-        program.wait_gone()
+def _answer(shell: Any, screen: Screen, program: Program) -> None:
+    line = typing_in.ask(shell, screen, lambda: program.asking and not program.done)
+    if line is None:
+        return
+    if line in typing_in.END:
+        program.type("", end=True)
+    else:
+        program.type(line + "\n")

@@ -18,7 +18,7 @@ from typing import Any
 
 from labkit import names
 from labkit.kernel import inotify, remains, syscalls
-from labkit.owner import marks, spawn, wire
+from labkit.owner import limits, marks, reading, spawn, wire
 from labkit.owner.belongings import Belongings
 from labkit.owner.family import Family, send, state
 from labkit.owner.pictures import Pictures
@@ -155,6 +155,7 @@ class Owner:
             self.remove(fd)
             program.close(fd)
         if program.output.full and program.why is None:
+            program.limit = limits.in_words(program.output.total)
             self.end(program, "output")
 
     def reap(self) -> None:
@@ -218,6 +219,12 @@ class Owner:
         for program in list(self.programs.values()):
             if program.deadline is not None and now > program.deadline and not program.done:
                 self._out_of_time(program)
+            over = limits.exceeded(self.family.of(program.mark))
+            if over is not None and program.why is None:
+                program.why, program.limit = over
+                self.kill(program.mark)
+            if program.stdin_is_terminal:
+                self._notice_asking(program)
             if program.asked_to_end is not None and now > program.asked_to_end:
                 program.asked_to_end = None
                 self.kill(program.mark)
@@ -234,7 +241,8 @@ class Owner:
 
     def _out_of_time(self, program: Program) -> None:
         program.deadline = None
-        self.tell({"event": "timeout", "id": program.number, "scene": self.pictures.now()})
+        standing = {"seconds": program.seconds, "scene": self.pictures.of(program)}
+        self.tell({"event": "timeout", "id": program.number, **standing})
         self.end(program, "timeout")
 
     def end(self, program: Program, why: str) -> None:
@@ -274,24 +282,24 @@ class Owner:
             cwd=head["cwd"],
             mark=marks.of_program(self.notebook, number),
             stdin=head["stdin"],
-            limits={int(k): v for k, v in head["limits"].items()},
-            user=head["user"],
+            limits=limits.of_process(),
+            other_user=head["other_user"],
         )
         try:
             program = Program(number, order, head["name"], head["output"], self.tell)
         except OSError as error:
-            self.tell(
-                {"event": "failed", "id": number, "errno": error.errno, "what": error.filename}
-            )
+            self.tell({"event": "failed", "id": number, "errno": error.errno, "what": error.filename})
             return
         if not self.programs:
             self.belongings.nothing_runs()
         self.programs[number] = program
         self.family.add(program.pid, program.mark)
+        limits.prefer_to_kill(program.pid)
         for fd in program.streams:
             self.add(fd, lambda fd, program=program: self._on_output(program, fd))  # type: ignore[misc]
         if head["timeout"] is not None:
-            program.deadline = time.monotonic() + head["timeout"]
+            program.seconds = head["timeout"]
+            program.deadline = time.monotonic() + program.seconds
         self._next_tick = time.monotonic() + TICK_S
         self.tell({"event": "started", "id": number, "pid": program.pid})
         if order.stdin == "text":
@@ -330,6 +338,7 @@ class Owner:
         if program is not None and program.stdin is not None:
             program.typed += body
             program.typed_end |= head["end"]
+            program.asking, program.reads_since = False, 0
             self._type(program)
 
     def do_watch(self, head: dict[str, Any], body: bytes) -> None:
@@ -341,6 +350,15 @@ class Owner:
         self.tell({"event": "reply", "id": head["id"], "scene": self.pictures.now(head["all"])})
 
     # --- standard input -----------------------------------------------------------------------------
+
+    def _notice_asking(self, program: Program) -> None:
+        """Tell the notebook when the program begins or ends to wait for something typed."""
+        reads = not program.typed and reading.somebody_reads(program.tty, self.family.of(program.mark))
+        program.reads_since = program.reads_since + 1 if reads else 0
+        asking = program.reads_since >= 2  # what was just typed may not have reached it yet
+        if asking != program.asking:
+            program.asking = asking
+            self.tell({"event": "asking", "id": program.number, "asking": asking})
 
     def _type(self, program: Program) -> None:
         fd = program.stdin

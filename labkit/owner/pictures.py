@@ -5,8 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from labkit.owner.family import state
+from labkit.scene import Limit, Scene
+
 if TYPE_CHECKING:
     from labkit.owner.loop import Owner
+    from labkit.owner.program import Program
 
 PERIOD_S = 1 / 30
 
@@ -28,15 +32,27 @@ class Pictures:
 
     def now(self, everything: bool = False) -> dict[str, Any]:
         """One picture of all programs that live."""
-        from labkit.xray import XRay
+        self._owner.family.look()
+        return self._look(self._owner.family.of(None))
 
-        if self._xray is None:
-            self._xray = XRay({})
-        owner = self._owner
-        self._xray.names = {p.pid: p.name for p in owner.programs.values()}
-        owner.family.look()
-        scene: dict[str, Any] = self._xray.look(*sorted(owner.family.members)).to_dict()
-        return scene
+    def of(self, program: Program) -> dict[str, Any]:
+        """One picture of one program."""
+        self._owner.family.look()
+        return self._look(self._owner.family.of(program.mark))
+
+    def _look(self, pids: list[int]) -> dict[str, Any]:
+        """A look; that it fails must not end anybody's program."""
+        try:
+            if self._xray is None:
+                from labkit.xray import XRay
+
+                self._xray = XRay({})
+            self._xray.names = {p.pid: p.name for p in self._owner.programs.values()}
+            scene: Scene = self._xray.look(*_roots(pids))
+        except Exception as error:
+            problem = f"looking failed ({type(error).__name__}: {error})"
+            scene = Scene(limits=(Limit("the programs", problem),))
+        return scene.to_dict()
 
     def perhaps(self) -> None:
         """When watched and the time has come: look, and send what is new."""
@@ -53,6 +69,13 @@ class Pictures:
         if told != self._last:
             self._last = told
             self._owner.tell({"event": "scene", "scene": scene})
+
+
+def _roots(pids: list[int]) -> list[int]:
+    """Those of which no parent is among them: a look finds the others by itself, with their names."""
+    family = set(pids)
+    stats = [stat for stat in map(state, pids) if stat is not None]
+    return sorted(stat.pid for stat in stats if stat.ppid not in family)
 
 
 def without_clocks(value: Any) -> Any:

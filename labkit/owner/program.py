@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-import signal
 from collections.abc import Callable
 from typing import Any
 
@@ -32,6 +31,11 @@ class Program:
         self.streams = {started.stdout: 1, started.stderr: 2}
         self.stdin = started.stdin
         self.stdin_is_terminal = order.stdin == "terminal"
+        self.tty = started.tty
+        self.asking = False
+        self.reads_since = 0
+        self.seconds: float | None = None
+        self.limit = ""
         self.typed = bytearray()
         self.typed_end = False
         self.status: int | None = None
@@ -74,7 +78,8 @@ class Program:
         """The program's first process was reaped."""
         code = os.waitstatus_to_exitcode(status)
         self.status = code
-        self._tell({"event": "exit", "id": self.number, "status": code, "why": self.why})
+        how = {"status": code, "why": self.why, "limit": self.limit}
+        self._tell({"event": "exit", "id": self.number, **how})
 
     def _passed_on(self, stream: int, data: bytes) -> None:
         self._tell({"event": "output", "id": self.number, "stream": stream}, data)
@@ -88,6 +93,3 @@ class Program:
         self._tell(note)
         for stream, data in self.output.tail():
             self._passed_on(stream, data)
-
-
-TERM = signal.SIGTERM

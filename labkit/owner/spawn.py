@@ -28,6 +28,9 @@ from typing import NoReturn
 from labkit.kernel import syscalls
 from labkit.owner import marks
 
+OTHER_USER = 65534
+"""`nobody`: the user that owns nothing."""
+
 
 @dataclass
 class Order:
@@ -40,7 +43,7 @@ class Order:
     stdin: str = "nothing"
     """`nothing`, `text` (a pipe) or `terminal`."""
     limits: Mapping[int, int] = field(default_factory=dict)
-    user: int | None = None
+    other_user: bool = False
 
 
 @dataclass
@@ -49,6 +52,8 @@ class Started:
     stdout: int
     stderr: int
     stdin: int | None
+    tty: str
+    """The name of its output terminal, which may be its input too."""
 
 
 def start(order: Order) -> Started:
@@ -60,6 +65,7 @@ def start(order: Order) -> Started:
         writing = os.dup(out)
     given = reading if reading is not None else out_end if writing is not None else None
     told, tell = os.pipe()
+    tty = os.ttyname(out_end)
     pid = os.fork()
     if pid == 0:
         _child(order, given, out_end, err_end, tell)
@@ -77,7 +83,7 @@ def start(order: Order) -> Started:
     for fd in (out, err, writing):
         if fd is not None:
             os.set_blocking(fd, False)
-    return Started(pid, out, err, writing)
+    return Started(pid, out, err, writing, tty)
 
 
 def _terminal() -> tuple[int, int]:
@@ -104,8 +110,9 @@ def _child(order: Order, given: int | None, out: int, err: int, tell: int) -> No
         for target, fd in enumerate((given, out, err)):
             os.dup2(fd, target)
         marks_and_limits(order)
-        if order.user is not None:
-            _become(order.user)
+        if order.other_user:
+            what = "another user"
+            _become(OTHER_USER)
         what = order.cwd
         os.chdir(order.cwd)
         what = order.argv[0]
