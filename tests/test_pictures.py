@@ -1,0 +1,185 @@
+"""Scenes as pictures: they say what the text says, can be seen and heard, and are safe with any name."""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import shutil
+import subprocess
+import xml.etree.ElementTree as ElementTree
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from kinds import KNOWN, C, P, any_scenes, blank, holding
+from scenes import pipe, process, reading, scene
+
+from labkit.draw import dot, palette, plainsvg, svg, text
+from labkit.draw.sketch import sketch
+from labkit.scene import (
+    AnyObject,
+    Blocked,
+    Deadlock,
+    File,
+    InetSocket,
+    Limit,
+    Mapping,
+    Other,
+    Pipe,
+    Scene,
+)
+from labkit.waits import judge
+
+NASTY = "</text><script>alert(1)</script>\"'&\\ \n\x1b[31m\x00\u202e\ud800 ]]> <B>"
+
+
+def unwrapped(drawn: str) -> str:
+    """A picture's words, with its lines joined again."""
+    return " ".join(re.sub(r"<[^>]*>|&#160;|\s", " ", drawn).split())
+
+
+# --- pictures ---------------------------------------------------------------------------------------
+
+CROSSED = judge(
+    scene(
+        process(P, "a", reading(5, "pipe-2"), {4: ("pipe-1", "w"), 5: ("pipe-2", "r")}),
+        process(C, "b", reading(3, "pipe-1"), {3: ("pipe-1", "r"), 6: ("pipe-2", "w")}),
+    )
+)
+
+
+def nasty() -> Scene:
+    """Every text that somebody else may choose is as bad as can be."""
+    bad = Pipe(
+        id=NASTY,
+        kind="pipe",
+        name=NASTY,
+        notes=(NASTY,),
+        capacity=10,
+        queued=5,
+        head=NASTY.encode("utf-8", "replace"),
+    )
+    one = dataclasses.replace(
+        process(P, NASTY, Blocked(NASTY, 3, NASTY, timed=False), {3: (NASTY, "r")}), command=NASTY
+    )
+    maps = (Mapping(NASTY, 4096, NASTY, True),)
+    return Scene(
+        processes=(dataclasses.replace(one, mappings=maps),),
+        objects=(
+            bad,
+            File(id="f", kind="file", name=NASTY, path=NASTY),
+            InetSocket(id="i", kind="inet-socket", name="", local=NASTY, state=NASTY),
+        ),
+        deadlocks=(Deadlock((P,), NASTY),),
+        limits=(Limit(NASTY, NASTY),),
+    )
+
+
+def by_us(any_scene: Scene) -> str:
+    return plainsvg.draw(sketch(any_scene))
+
+
+PAINTERS = [pytest.param(by_us, id="plain")]
+if shutil.which("dot"):
+    PAINTERS.append(pytest.param(svg, id="graphviz"))
+
+
+@pytest.mark.parametrize("paint", PAINTERS)
+@pytest.mark.parametrize("any_scene", [nasty(), CROSSED, Scene(), *(holding(o) for o, _ in KNOWN)])
+def test_a_picture_is_well_formed_and_holds_nothing_but_shapes_and_text(paint: Any, any_scene: Scene) -> None:
+    tree = ElementTree.fromstring(paint(any_scene))
+    tags = {element.tag.split("}")[1] for element in tree.iter()}
+    assert tree.tag == "{http://www.w3.org/2000/svg}svg"
+    assert tags <= {"svg", "g", "path", "rect", "text", "polygon", "polyline", "ellipse"}
+    named = {name for element in tree.iter() for name in element.attrib}
+    assert not {name for name in named if name.startswith("on") or "href" in name or name == "id"}
+
+
+@pytest.mark.parametrize("paint", PAINTERS)
+@pytest.mark.parametrize(("object", "words"), KNOWN, ids=lambda value: getattr(value, "kind", ""))
+def test_a_picture_says_the_same_as_the_text(paint: Any, object: AnyObject, words: list[str]) -> None:
+    joined = unwrapped(paint(holding(object)).replace("</text>", " "))
+    for word in words:
+        shown = word.replace('"', "&quot;").replace("→", "→")
+        assert " ".join(shown.split())[:30] in joined.replace("&#45;", "-").replace("&#39;", "'")
+
+
+@pytest.mark.parametrize("paint", PAINTERS)
+def test_a_deadlock_has_the_warning_colour_and_a_mark_in_words(paint: Any) -> None:
+    drawn = paint(CROSSED)
+    assert palette.WARNING in drawn
+    assert "✗ waits for ever" in unwrapped(drawn)
+    assert "DEADLOCK" in drawn
+    calm = dataclasses.replace(CROSSED, deadlocks=())
+    assert palette.WARNING not in paint(calm)
+    assert "✗" not in paint(calm)
+
+
+def test_a_picture_can_be_heard() -> None:
+    tree = ElementTree.fromstring(svg(CROSSED))
+    assert tree.attrib["role"] == "img"
+    assert "both read first" in tree.attrib["aria-label"]
+
+
+def test_there_is_a_picture_without_graphviz(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "/nonexistent")
+    assert "waits for ever" in svg(CROSSED)
+    ElementTree.fromstring(svg(CROSSED))
+
+
+@pytest.mark.skipif(not shutil.which("dot"), reason="graphviz is not installed")
+@pytest.mark.parametrize("any_scene", [nasty(), CROSSED, Scene(), *(holding(o) for o, _ in KNOWN)])
+def test_graphviz_takes_the_source_without_a_word(any_scene: Scene) -> None:
+    done = subprocess.run(["dot", "-Tsvg"], input=dot(any_scene).encode(), capture_output=True)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_hidden_detail_is_a_box_less() -> None:
+    shared = holding(blank("pipe"), Other(id="terminal-1", kind="terminal", name="/dev/pts/0"))
+    assert [box.title for box in sketch(shared).boxes] == ["a (10)", "b (11)", "x-1"]
+
+
+def test_a_self_made_box_is_as_high_as_its_words() -> None:
+    long = Pipe(id="pipe-1", kind="pipe", name="", queued=1, capacity=9, head=b"x", notes=tuple("abcdef"))
+    tree = ElementTree.fromstring(by_us(holding(long)))
+    frames = [e for e in tree.iter("{http://www.w3.org/2000/svg}rect") if e.get("rx") == "0"]
+    bottom = max(float(f.attrib["y"]) + float(f.attrib["height"]) for f in frames)
+    texts = list(tree.iter("{http://www.w3.org/2000/svg}text"))
+    assert texts
+    assert max(float(t.attrib["y"]) for t in texts) < bottom
+
+
+def luminance(colour: str) -> float:
+    parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    red, green, blue = (c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts)
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def contrast(one: str, other: str) -> float:
+    low, high = sorted((luminance(one), luminance(other)))
+    return (high + 0.05) / (low + 0.05)
+
+
+@pytest.mark.parametrize("page", ["#ffffff", "#111111"])
+def test_every_colour_can_be_seen_on_a_light_and_on_a_dark_page(page: str) -> None:
+    lines = {*palette.STROKES.values(), *palette.FILLS.values(), palette.WARNING, palette.AMBER, palette.GREY}
+    assert {colour: round(contrast(colour, page), 1) for colour in lines if contrast(colour, page) < 3} == {}
+
+
+def test_ink_can_be_read_on_every_box() -> None:
+    fills = {*palette.FILLS.values(), palette.WARNING}
+    assert {fill for fill in fills if contrast(palette.INK, fill) < 4.5} == set()
+
+
+@given(any_scenes())
+@settings(max_examples=50)
+def test_our_own_picture_is_well_formed_whatever_the_names_are(any_scene: Scene) -> None:
+    ElementTree.fromstring(by_us(any_scene))
+
+
+def test_pipe_ends_stand_on_either_side_of_it() -> None:
+    line = scene(process(P, "a", None, {1: ("pipe-1", "w")}), process(C, "b", None, {0: ("pipe-1", "r")}))
+    assert "a (1) ▸ pipe-1 ▸ b (0)" in text(line)
+    strokes = [(one.start, one.end, one.label) for one in sketch(line).lines]
+    assert strokes == [("p10", "o0", "1"), ("o0", "p11", "0")]
+    assert pipe("pipe-1").writers == ()
