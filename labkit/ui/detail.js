@@ -1,0 +1,123 @@
+// All that is known of one process or object, as a table beside the picture.
+
+import { html } from "./svg.js";
+import { clean, doing, fromBase64, kindInWords, number, tokens } from "./words.js";
+
+/** @typedef {import("./scene.js").Scene} Scene */
+/** @typedef {import("./words.js").Thing} Thing */
+
+const SKIP = new Set(["kind", "name", "id", "head", "notes", "threads", "descriptors", "mappings", "signals", "blocked", "messages", "views", "lines", "lastNames", "holderNames"]);
+
+/** @param {Scene} scene @param {string} key @returns {HTMLElement[] | null}  null when it is no longer there */
+export function detail(scene, key) {
+  const process = scene.processes.find((p) => `p${p.pid}` === key);
+  if (process) return ofProcess(process, scene);
+  const object = scene.objects.find((o) => o.id === key);
+  return object ? ofObject(object, scene) : null;
+}
+
+/** @param {Thing} p @param {Scene} scene */
+function ofProcess(p, scene) {
+  return [
+    html("h3", {}, `${clean(p.name)}, pid ${p.pid}`),
+    html("p", {}, `${doing(p)}${p.command ? " — " : ""}`, p.command ? html("code", {}, clean(p.command)) : null),
+    descriptorTable(p, scene),
+    ...(p.mappings?.length ? [mappingTable(p, scene)] : []),
+    ...signalList(p.signals),
+  ];
+}
+
+/** @param {Thing} p @param {Scene} scene */
+function descriptorTable(p, scene) {
+  if (!p.descriptors) return html("p", {}, "Its descriptor table is not visible here.");
+  const rows = p.descriptors.map((/** @type {Thing} */ d) => {
+    const object = scene.objects.find((o) => o.id === d.object);
+    const others = sharers(d, p, scene);
+    return [d.fd, d.mode ?? "?", object ? clean(object.name) : "?", d.flags?.join(" ") ?? "", d.offset ?? "", d.description == null ? "?" : `${d.description}${others}`];
+  });
+  return table("Descriptor table", ["fd", "mode", "leads to", "flags", "offset", "open file description"], rows);
+}
+
+/** @param {Thing} d @param {Thing} p @param {Scene} scene */
+function sharers(d, p, scene) {
+  if (d.description == null) return "";
+  const names = scene.processes.flatMap((other) => (other.descriptors ?? [])
+    .filter((/** @type {Thing} */ x) => x.description === d.description && !(other.pid === p.pid && x.fd === d.fd))
+    .map((/** @type {Thing} */ x) => `${other.pid === p.pid ? "" : clean(other.name) + " "}fd ${x.fd}`));
+  return names.length ? `, shared with ${names.join(", ")}` : "";
+}
+
+/** @param {Thing} p @param {Scene} scene */
+function mappingTable(p, scene) {
+  const rows = p.mappings.map((/** @type {Thing} */ m) => {
+    const pages = m.pages?.map((/** @type {[number, string]} */ [n, kind]) => `${n} ${kind}`).join(", ") ?? "not visible here";
+    return [clean(scene.objects.find((o) => o.id === m.object)?.name ?? m.object), `${number(m.size)} bytes`, clean(m.prot), m.shared ? "shared" : "private", pages];
+  });
+  return table("Memory", ["object", "size", "rights", "kind", "pages"], rows);
+}
+
+/** @param {Thing | null} signals */
+function signalList(signals) {
+  if (!signals) return [];
+  const parts = ["pending", "blocked", "caught", "ignored"].filter((k) => signals[k]?.length).map((k) => `${k}: ${signals[k].join(", ")}`);
+  return [html("p", {}, parts.length ? `Signals ${parts.join("; ")}.` : "No signal is pending, blocked, caught or ignored.")];
+}
+
+/** @param {Thing} o @param {Scene} scene */
+function ofObject(o, scene) {
+  return [
+    html("h3", {}, clean(o.name)),
+    html("p", {}, `${kindInWords(o.kind)}${o.notes?.length ? `. ${clean(o.notes.join("; "))}` : ""}`),
+    table("What the kernel says", ["what", "value"], fields(o, scene)),
+    ...(o.messages ? [messageTable(o)] : []),
+    ...(o.head ? [bytesTable(fromBase64(o.head))] : []),
+  ];
+}
+
+/** @param {Thing} o @param {Scene} scene */
+function fields(o, scene) {
+  return Object.entries(o).filter(([k]) => !SKIP.has(k)).map(([k, v]) => [k.replaceAll("_", " "), value(k, v, scene)]);
+}
+
+/** @param {string} name @param {any} v @param {Scene} scene @returns {string} */
+function value(name, v, scene) {
+  if (v === null || v === undefined) return "not visible here";
+  if (v === true || v === false) return v ? "yes" : "no";
+  if (typeof v === "number") return name === "mode" ? `0${v.toString(8)}` : name === "key" ? `0x${(v >>> 0).toString(16).padStart(8, "0")}` : number(v);
+  if (name === "readers" || name === "writers") return v.map((/** @type {Thing} */ e) => `${who(e.pid, scene)} fd ${e.fd}`).join(", ") || "nobody";
+  if (name === "holders" || name === "last" || name === "creator") return [v].flat().map((pid) => who(pid, scene)).join(", ") || "nobody";
+  if (name === "watching") return v.map((/** @type {Thing} */ w) => `fd ${w.fd} (${clean(w.events)})`).join(", ") || "nothing";
+  if (Array.isArray(v)) return v.map(clean).join(", ") || "none";
+  return clean(scene.objects.find((o) => o.id === v)?.name ?? v);
+}
+
+/** @param {number} pid @param {Scene} scene */
+function who(pid, scene) {
+  return clean(scene.processes.find((p) => p.pid === pid)?.name ?? `pid ${pid}`);
+}
+
+/** @param {Thing} o */
+function messageTable(o) {
+  const rows = o.messages.map((/** @type {Thing} */ m, /** @type {number} */ i) =>
+    [i + 1, number(m.type), number(m.size), m.head == null ? "not visible here" : tokens(fromBase64(m.head)).map((t) => (t.hex ? `\\x${t.text}` : t.text)).join("")]);
+  return table("Messages, the next one first", ["", "type", "bytes", "begins with"], rows);
+}
+
+/** Bytes by sixteens: address, hex, text. @param {Uint8Array} bytes */
+function bytesTable(bytes) {
+  const rows = [];
+  for (let at = 0; at < bytes.length; at += 16) {
+    const part = [...bytes.slice(at, at + 16)];
+    const hex = part.map((b) => b.toString(16).padStart(2, "0")).join(" ");
+    rows.push([at.toString(16).padStart(4, "0"), hex, part.map((b) => (b > 31 && b < 127 ? String.fromCharCode(b) : "·")).join("")]);
+  }
+  return table("First bytes", ["at", "hex", "text"], rows, "lk-dump");
+}
+
+/** @param {string} caption @param {string[]} heads @param {any[][]} rows @param {string} [kind] */
+function table(caption, heads, rows, kind = "") {
+  return html("table", { class: kind },
+    html("caption", {}, caption),
+    html("thead", {}, html("tr", {}, ...heads.map((h) => html("th", { scope: "col" }, h || "no.")))),
+    html("tbody", {}, ...rows.map((cells) => html("tr", {}, ...cells.map((c) => html("td", {}, clean(c)))))));
+}

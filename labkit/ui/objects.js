@@ -1,0 +1,58 @@
+// A kernel object's box: its title, and the drawing of its kind.
+
+import { box, text } from "./svg.js";
+import { OBJECT } from "./sizes.js";
+import { fit, kindInWords, levels, sentence } from "./words.js";
+import { drawMemory } from "./memory.js";
+import { drawPipe } from "./pipe.js";
+import { drawQueue } from "./queue.js";
+import { drawSemaphores } from "./semaphore.js";
+import { drawSmall } from "./small.js";
+import { drawSockets, socketTitle } from "./socket.js";
+
+/** @typedef {import("./words.js").Thing} Thing */
+/** @typedef {import("./layout.js").ObjectBox} ObjectBox */
+
+const BARE = new Set(["pipe", "fifo"]);
+
+/** Everything inside the box; its corner is 0, 0. @param {ObjectBox} at @param {Thing} [before]  the same object in the last picture @returns {SVGElement[]} */
+export function drawObject(at, before) {
+  const { objects } = at;
+  const [o] = objects;
+  const frame = box(0, 0, at.width, at.height, BARE.has(o.kind) ? "lk-bare" : "lk-object", 8);
+  return [frame, ...title(objects, at.width), ...body(at, objects, before), ...note(o, at)];
+}
+
+/** @param {ObjectBox} at @param {Thing[]} objects @param {Thing} [before] @returns {SVGElement[]} */
+function body(at, objects, before) {
+  const [o] = objects;
+  if (BARE.has(o.kind)) return drawPipe(o, at.width, at.flow);
+  if (/shm|memfd/.test(o.kind)) return drawMemory(o, at.width, before);
+  if (/sem$/.test(o.kind)) return drawSemaphores(o, at.width);
+  if (/msg|mq/.test(o.kind)) return drawQueue(o, at.width);
+  if (/socket/.test(o.kind)) return drawSockets(objects, at.width);
+  return drawSmall(o, at.width);
+}
+
+/** @param {Thing[]} objects @param {number} width @returns {SVGElement[]} */
+function title(objects, width) {
+  const both = /socket/.test(objects[0].kind) ? socketTitle(objects, width) : null;
+  if (both) return both;
+  const [o] = objects;
+  const kind = o.kind === "group" ? "" : kindInWords(o.kind);
+  const said = o.name.toLowerCase().includes(kind.toLowerCase().split(" (")[0]);
+  const right = BARE.has(o.kind) || /sem$|msg|mq|file$|timerfd|socket/.test(o.kind) ? (said ? "" : kind) : levels(o) || (said ? "" : kind);
+  const room = width - 28 - right.length * 6.4;
+  return [text(fit(o.name, Math.max(80, room), 14, 0.57), BARE.has(o.kind) ? 4 : 14, 17, "lk-title"), text(fit(right, width - 120, 12, 0.5), width - 12, 17, "lk-quiet lk-end")];
+}
+
+/** @param {Thing} o @param {ObjectBox} at */
+function note(o, at) {
+  if (!o.notes?.length) return [];
+  return [text(fit(o.notes.join("; "), at.width - 20, 11.5), at.width / 2, at.height - 7, "lk-note lk-middle")];
+}
+
+/** @param {Thing[]} objects */
+export function objectLabel(objects) {
+  return objects.map(sentence).join("; joined to ");
+}

@@ -1,0 +1,55 @@
+// How large each kind of box is. Pure: `layout` and the drawing of each kind both read it from here.
+
+/** @typedef {import("./words.js").Thing} Thing */
+
+export const PROCESS = { width: 212, header: 52, port: 22, foot: 10, thread: 17, signal: 20 };
+export const OBJECT = { width: 316, title: 26 };
+export const GAP = { row: 26, gutter: 84, margin: 18 };
+export const CELL = { width: 17, height: 24, across: 16 };
+export const MESSAGES_SHOWN = 4;
+export const THREADS_SHOWN = 4;
+
+/** Rows of a memory grid that are drawn in the picture; the panel has the rest. */
+export const GRID_ROWS = 4;
+
+/** @param {Thing} p @param {number} ports */
+export function processHeight(p, ports) {
+  const threads = (p.threads?.length ?? 0) > 1 ? Math.min(p.threads.length, THREADS_SHOWN + 1) : 0;
+  const signals = p.signals?.pending?.length ? 1 : 0;
+  return PROCESS.header + threads * PROCESS.thread + signals * PROCESS.signal + ports * PROCESS.port + PROCESS.foot;
+}
+
+/** Height of an object's body, under its title. */
+const BODY = /** @type {Record<string, (o: Thing) => number>} */ ({
+  pipe: () => 60,
+  fifo: () => 60,
+  "unix-socket": (o) => (o.peer ? 82 : 62),
+  "inet-socket": (o) => (o.peer ? 82 : 62),
+  "sysv-shm": memoryBody,
+  "posix-shm": memoryBody,
+  memfd: memoryBody,
+  "sysv-sem": (o) => 22 + 34 * Math.max(1, Math.min(o.values?.length ?? 1, 6)),
+  "posix-sem": () => 50,
+  "sysv-msg": () => 66,
+  "posix-mq": () => 66,
+  eventfd: () => 34,
+  timerfd: () => 34,
+  file: () => 34,
+  lock: () => 40,
+  signalfd: () => 34,
+  epoll: (o) => 16 + 20 * Math.max(1, Math.min(o.watching?.length ?? 1, 5)),
+  group: (o) => 14 + 18 * Math.min(o.lines?.length ?? 1, 6),
+});
+
+/** @param {Thing} o */
+function memoryBody(o) {
+  const bytes = o.head ? Math.floor((o.head.length * 3) / 4) : 0;
+  const rows = Math.max(1, Math.min(GRID_ROWS, Math.ceil(bytes / CELL.across)));
+  return 12 + rows * 20 + (o.views?.length ? 6 : 0) + 20 * Math.min(o.views?.length ?? 0, 4);
+}
+
+/** @param {Thing} o */
+export function objectHeight(o) {
+  const body = BODY[o.kind] ?? (() => 24);
+  return OBJECT.title + body(o) + (o.notes?.length ? 18 : 0);
+}
