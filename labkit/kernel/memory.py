@@ -29,10 +29,10 @@ from __future__ import annotations
 import array
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Literal
 
-from labkit.kernel.proc import Map
+from labkit.kernel.proc import Map, parse_map
 
 PAGE = os.sysconf("SC_PAGE_SIZE")
 PRESENT, SWAPPED, FILE, EXCLUSIVE = 1 << 63, 1 << 62, 1 << 61, 1 << 56
@@ -120,17 +120,25 @@ def present(pid: int, address: int) -> bool:
 # --- which mappings show an object ------------------------------------------------------------------
 
 
-def worth_showing(maps: Iterable[Map]) -> Iterator[Map]:
-    """The mappings of shared objects and of data files: no program text, no libraries, no devices."""
-    maps = list(maps)
-    code = {(map.device, map.inode) for map in maps if "x" in map.prot}
-    for map in maps:
-        if not map.path.startswith(b"/") or (map.device, map.inode) in code:
+def parse_shown(text: bytes) -> list[Map]:
+    """The lines of `maps` that show shared objects and data files: no program text, no libraries, no
+    devices. The others, mostly a hundred, are only glanced at."""
+    code: set[bytes] = set()
+    candidates: list[tuple[bytes, bytes]] = []
+    for line in text.split(b"\n"):
+        place = line.find(b"/", 40)
+        if place < 0:
             continue
-        if map.path.startswith(b"/dev/") and not (map.path.startswith(b"/dev/shm/") or is_anonymous(map)):
-            continue
-        if not _of_the_c_library(map.path):
-            yield map
+        path, prot = line[place:], line.find(b" ") + 1
+        if line[prot + 2] == _X:
+            code.add(path)
+        elif not path.startswith(b"/dev/") or path.startswith(_MEMORY_DEVICES):
+            candidates.append((path, line))
+    return [parse_map(line) for path, line in candidates if path not in code and not _of_the_c_library(path)]
+
+
+_X = ord("x")
+_MEMORY_DEVICES = (b"/dev/shm/", b"/dev/zero (deleted)")
 
 
 def _of_the_c_library(path: bytes) -> bool:

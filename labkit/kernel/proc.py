@@ -26,6 +26,7 @@ What follows for us: `parse_*` functions are pure and never fail on what a kerne
 from __future__ import annotations
 
 import errno
+import functools
 import os
 from typing import NamedTuple
 
@@ -259,10 +260,12 @@ class Map(NamedTuple):
 
 def parse_maps(text: bytes) -> list[Map]:
     """`/proc/PID/maps`."""
-    return [_map(line) for line in text.split(b"\n") if line]
+    return [parse_map(line) for line in text.split(b"\n") if line]
 
 
-def _map(line: bytes) -> Map:
+@functools.lru_cache(20_000)  # forked processes have nearly all lines in common
+def parse_map(line: bytes) -> Map:
+    """One line of it."""
     words = line.split(None, 5)
     start, end = words[0].split(b"-")
     major, minor = words[3].split(b":")

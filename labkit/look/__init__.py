@@ -42,6 +42,7 @@ from typing import Any, NamedTuple
 
 from labkit.errors import Vanished
 from labkit.kernel import proc, syscalls
+from labkit.kernel.memory import parse_shown
 from labkit.look.outside import Outside
 from labkit.look.recall import Recall
 from labkit.look.refusals import Refusals
@@ -215,13 +216,27 @@ class Look:
             raise _translated(error, pid, fd) from None
 
     def maps(self, pid: int) -> list[proc.Map] | None:
-        """The process's memory map, read once a look; None when it is gone or refused."""
+        """The process's mappings of shared objects and data files; None when it is gone or refused.
+
+        Only its own threads change them: those of one that slept since the last look are not read again.
+        """
         if pid not in self._maps:
-            try:
-                self._maps[pid] = proc.parse_maps(proc.read(b"/proc/%d/maps" % pid, whole=True))
-            except (Vanished, OSError):
-                self._maps[pid] = None
+            self._maps[pid] = self._maps_of(self.seen[pid])
         return self._maps[pid]
+
+    def _maps_of(self, seen: Seen) -> list[proc.Map] | None:
+        pid = seen.stat.pid
+        asleep = len(seen.threads) == 1 and seen.stat.state in "SDTt"
+        slept, maps = self.recall.maps.get(pid, (None, None))
+        if asleep and slept == (seen.stat.start, seen.schedule):
+            return maps  # type: ignore[no-any-return]
+        try:
+            text = proc.read(b"/proc/%d/maps" % seen.witness, whole=True)
+        except (Vanished, OSError):
+            return None
+        maps = self.recall.parsed(("maps", pid), text, parse_shown)
+        self.recall.maps[pid] = ((seen.stat.start, seen.schedule) if asleep else None, maps)
+        return maps
 
     def memory(self, pid: int, address: int, size: int) -> bytes | None:
         """Bytes of a process's memory; None when they can't all be read."""

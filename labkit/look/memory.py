@@ -70,11 +70,10 @@ def _mappings(look: Look, pid: int) -> tuple[Mapping, ...] | None:
     maps = look.maps(pid)
     if maps is None:
         return None if look.held.get(pid) is None else ()
-    chosen = list(memory.worth_showing(maps))
-    if not chosen:
+    if not maps:
         return ()
-    pages = memory.read_pages(pid, chosen)
-    return tuple(_mapping(look, pid, map, pages[map]) for map in chosen)
+    pages = memory.read_pages(look.seen[pid].witness, maps)
+    return tuple(_mapping(look, pid, map, pages[map]) for map in maps)
 
 
 def _mapping(look: Look, pid: int, map: Map, pages: Pages | None) -> Mapping:

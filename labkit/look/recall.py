@@ -36,6 +36,8 @@ class Recall:
         self.scan: Any = None
         """Of `outside.py`: what processes outside the picture held, and when."""
 
+        self.maps: dict[int, tuple[Any, Any]] = {}
+        """pid -> what tells that it has slept, and its mappings then."""
         self.kept: dict[Hashable, Any] = {}
         """Names that an object had before it lost them, and other things that can't be read twice."""
 
