@@ -7,14 +7,18 @@ one cell is the name in every cell, and thirty notebooks on one machine never me
 
 from __future__ import annotations
 
+import atexit
 import os
 import re
+import shutil
 import stat
 
 from labkit.errors import LabError
 
 SCOPE = "LABKIT_SCOPE"
 SCRATCH = "LABKIT_SCRATCH"
+LOCK = "owner.lock"
+"""A file in the scratch folder, locked as long as the owner of a notebook's programs lives."""
 
 _PATH_MAX = 107
 """Bytes that fit in a Unix socket's address, less the zero at its end (unix(7))."""
@@ -63,13 +67,21 @@ def folder() -> str:
     """The notebook's scratch folder, made when it is not there yet and readable by its user alone."""
     folder = os.environ.get(SCRATCH) or f"/tmp/labkit-{os.getuid()}-{scope()}"
     try:
-        os.makedirs(folder, mode=0o700, exist_ok=True)
+        if not os.path.isdir(folder):
+            os.makedirs(folder, mode=0o700, exist_ok=True)
+            atexit.register(_remove_unless_owned, folder, os.getpid())
         found = os.lstat(folder)
     except OSError as error:
         raise LabError(f"The scratch folder {folder} cannot be made: {error.strerror}.") from None
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise LabError(f"The scratch folder {folder} is somebody else's; it is not used.")
     return folder
+
+
+def _remove_unless_owned(folder: str, maker: int) -> None:
+    """A scratch folder goes with whoever made it, unless programs' owner took it over."""
+    if os.getpid() == maker and not os.path.exists(os.path.join(folder, LOCK)):
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _checked(word: str) -> str:

@@ -254,7 +254,7 @@ def _remove_file(thing: Thing) -> bool:
 def _remove_queue(thing: Thing) -> bool:
     if not there(thing):
         return False
-    return _libc.mq_unlink(thing.name.encode()) == 0
+    return bool(_libc.mq_unlink(thing.name.encode()) == 0)
 
 
 def _queue(name: str) -> os.stat_result | None:

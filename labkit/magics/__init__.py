@@ -6,12 +6,12 @@ in the background so that the first program need not wait for it.
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import importlib.util
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.magics import guard
 
 _PARTS = ("cells", "pictures", "cameras", "answers")
 
@@ -22,6 +22,7 @@ def load(shell: Any) -> None:
         if importlib.util.find_spec(f"labkit.magics.{part}"):
             importlib.import_module(f"labkit.magics.{part}").load(shell)
     shell.set_custom_exc((LabError,), _show)
+    guard.begin()
 
 
 def unload(shell: Any) -> None:
@@ -31,8 +32,8 @@ def unload(shell: Any) -> None:
             module = importlib.import_module(f"labkit.magics.{part}")
             if hasattr(module, "unload"):
                 module.unload(shell)
-    with contextlib.suppress(AttributeError):
-        shell.set_custom_exc((), None)
+    shell.set_custom_exc((), None)
+    guard.end()
 
 
 def _show(shell: Any, kind: type, error: BaseException, trace: Any, tb_offset: Any = None) -> None:

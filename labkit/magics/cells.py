@@ -126,7 +126,7 @@ def _made(language: str, options: Options, source: str, label: str, first_line: 
     build = python if language == "python" else LANGUAGES[language]
     return build(
         source,
-        name=options.name,
+        name=options.name or "program",
         args=options.args,
         env=options.env,
         cwd=options.cwd,
@@ -141,7 +141,7 @@ def _made(language: str, options: Options, source: str, label: str, first_line: 
 def start(shell: Any, command: Command, options: Options) -> Program:
     """Start a program, and in the foreground wait for it."""
     screen = Screen(shell)
-    printer = Printer(screen, held=options.background and not screen.live)
+    printer = Printer(screen)
     _end_earlier(screen, printer)
     if command.warnings:
         printer.say(command.warnings)
@@ -160,7 +160,10 @@ def start(shell: Any, command: Command, options: Options) -> Program:
     if not screen.live:
         byname.hold(program, printer)
     if not options.background:
-        _wait_in_foreground(shell, screen, program)
+        try:
+            _wait_in_foreground(shell, screen, program)
+        finally:
+            byname.show_held(program)
     return program
 
 

@@ -7,7 +7,9 @@ delivers it. Where output is compared with stored output (a headless run), error
 from __future__ import annotations
 
 import codecs
+import itertools
 import signal
+from collections.abc import Iterator
 from typing import Any
 
 from labkit.draw.doing import doing
@@ -22,63 +24,53 @@ _TRACEBACK = ("Traceback (most recent call last)", '  File "', "Exception ignore
 
 
 class Printer:
-    """Shows one program. `held`: keep everything until `release`; only error is kept in a headless cell."""
+    """Shows one program: at once, or, in a headless run, when somebody asks for it (`release`)."""
 
-    def __init__(self, screen: Screen, held: bool = False) -> None:
+    def __init__(self, screen: Screen) -> None:
         self._screen = screen
-        self._held = held
+        self._held = not screen.live
         self._kept: dict[int, list[str]] = {1: [], 2: [], 3: []}
         self._decoders = {n: codecs.getincrementaldecoder("utf-8")("replace") for n in (1, 2)}
         self._tracebacks = Tracebacks()
         self._at_line_start = True
 
     def write(self, stream: int, data: bytes) -> None:
-        """Show what came on stream 1 (output) or 2 (error)."""
-        text = self._decoders[stream].decode(data).replace("\r\n", "\n")
-        if not text:
-            return
-        if self._held or (stream == 2 and not self._screen.live):
-            self._kept[stream].append(text)
-        else:
-            self._show(stream, text)
+        """Take what came on stream 1 (output) or 2 (error)."""
+        self._take(stream, self._decoders[stream].decode(data).replace("\r\n", "\n"))
 
     def say(self, sentence: str) -> None:
-        """Show a line of our own."""
-        if self._held:
-            self._kept[3].append(sentence)
-            return
-        self.flush()
-        self._screen.write(("" if self._at_line_start else "\n") + sentence + "\n")
-        self._at_line_start = True
-
-    def flush(self) -> None:
-        """Show what was kept: output, then error, then what was said."""
-        for stream in (1, 2):
-            text = "".join(self._kept[stream])
-            self._kept[stream].clear()
-            if text:
-                self._show(stream, text)
+        """Take a line of our own."""
+        self._take(3, sentence)
 
     def release(self, screen: Screen) -> None:
-        """Show on this screen what was kept, and keep what comes later."""
-        self._screen = screen
-        sentences, self._kept[3] = self._kept[3], []
-        self.flush()
-        self._held = False
-        for sentence in sentences:
-            self.say(sentence)
-        self._held = True
+        """Show on this screen what was kept: output, error, then what we have to say."""
+        pieces: list[tuple[str, str]] = []
+        for stream, texts in self._kept.items():
+            for text in texts if stream == 3 else ["".join(texts)]:
+                pieces += self._pieces(stream, text)
+            texts.clear()
+        for name, run in itertools.groupby(pieces, key=lambda piece: piece[0]):
+            screen.write("".join(text for _, text in run), name)
 
-    def _show(self, stream: int, text: str) -> None:
+    def _take(self, stream: int, text: str) -> None:
+        if self._held:
+            self._kept[stream].append(text)
+        else:
+            for name, piece in self._pieces(stream, text):
+                self._screen.write(piece, name)
+
+    def _pieces(self, stream: int, text: str) -> Iterator[tuple[str, str]]:
+        """The text as Jupyter's streams: (`stdout` or `stderr`, text)."""
+        if not text:
+            return
+        if stream == 3:
+            text = ("" if self._at_line_start else "\n") + text + "\n"
         self._at_line_start = text.endswith("\n")
-        if stream == 1:
-            self._screen.write(text)
+        if stream != 2:
+            yield "stdout", text
             return
         for is_traceback, piece in self._tracebacks.split(text):
-            if is_traceback:
-                self._screen.write(piece, "stderr")
-            else:
-                self._screen.write(_apart(piece))
+            yield ("stderr", piece) if is_traceback else ("stdout", _apart(piece))
 
 
 class Tracebacks:
@@ -126,10 +118,8 @@ def note(program: Program, printer: Printer, event: dict[str, Any]) -> None:
         )
     elif what == "exit" and ended(program):
         printer.say(f"{program.name} {ended(program)}")
-    elif what == "done":
-        printer.flush()
-        if event["left"]:
-            printer.say(_left(program, event["left"]))
+    elif what == "done" and event["left"]:
+        printer.say(_left(program, event["left"]))
 
 
 def _left(program: Program, count: int) -> str:

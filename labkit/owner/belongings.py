@@ -23,7 +23,6 @@ from labkit.kernel import remains
 from labkit.kernel.remains import Thing
 
 JOURNAL = "journal.json"
-LOCK = "owner.lock"
 _YOUNG_S = 60
 
 
@@ -72,7 +71,7 @@ class Belongings:
         self._key_prefix = names.key_prefix(names.scope())
         self._prefix = f"labkit-{names.scope()}-"
         os.makedirs(folder, mode=0o700, exist_ok=True)
-        self._lock = os.open(os.path.join(folder, LOCK), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        self._lock = os.open(os.path.join(folder, names.LOCK), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         self._write()
 
@@ -195,7 +194,7 @@ def abandoned() -> list[str]:
 
 def _is_locked(folder: str) -> bool:
     try:
-        fd = os.open(os.path.join(folder, LOCK), os.O_RDWR | os.O_CLOEXEC)
+        fd = os.open(os.path.join(folder, names.LOCK), os.O_RDWR | os.O_CLOEXEC)
     except FileNotFoundError:
         return time.time() - os.lstat(folder).st_mtime < _YOUNG_S  # its owner is about to lock it
     except OSError:
