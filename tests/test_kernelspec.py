@@ -1,0 +1,198 @@
+"""The Jupyter kernel *Linux IPC* starts in a room, or says why not, and never outlives its Jupyter."""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import leaks
+import pytest
+import sandboxes
+from jupyter_client.blocking.client import BlockingKernelClient
+from jupyter_client.manager import KernelManager
+
+from labkit import room
+from labkit.errors import LabError
+from labkit.kernelspec import installing
+
+needs_room = pytest.mark.skipif(room.why_no_room() is not None, reason=f"no room here: {room.why_no_room()}")
+
+START_S = 60
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _installed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The kernelspec as it is now, not as `make setup` wrote it some day."""
+    prefix = tmp_path_factory.mktemp("prefix")
+    installing.install(str(prefix))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(prefix / "share/jupyter"))
+        yield
+
+
+@contextlib.contextmanager
+def kernel(**options: Any) -> Iterator[tuple[KernelManager, BlockingKernelClient]]:
+    """A running kernel of ours and a client that is ready."""
+    manager = KernelManager(kernel_name="labkit")
+    manager.start_kernel(stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, **options)
+    client = manager.client()
+    client.start_channels()
+    try:
+        client.wait_for_ready(timeout=START_S)
+        yield manager, client
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)
+        manager.cleanup_resources()
+
+
+def value(client: BlockingKernelClient, expression: str) -> Any:
+    """What an expression is in the kernel: it comes in the reply, so no output can get lost."""
+    reply = client.execute("import os", user_expressions={"it": expression}, reply=True, timeout=START_S)
+    answer = reply["content"]["user_expressions"]["it"]
+    assert answer["status"] == "ok", answer
+    return ast.literal_eval(answer["data"]["text/plain"])
+
+
+@needs_room
+def test_the_kernel_is_in_a_room_and_knows_its_scope() -> None:
+    with kernel() as (_, client):
+        seen = value(client, "[os.getpid(), os.listdir('/dev/shm'), os.environ.get('LABKIT_NO_ROOM')]")
+        assert seen == [2, [], None]
+        assert len(value(client, "os.environ['LABKIT_SCOPE']")) == 12
+        assert value(client, "os.mkfifo(os.environ['LABKIT_SCRATCH'] + '/fifo')") is None
+        assert os.listdir(value(client, "os.environ['LABKIT_SCRATCH']")) == []
+        assert "labkit" in value(client, "sorted(get_ipython().extension_manager.loaded)")
+
+
+@pytest.mark.parametrize("refused", [(), ("kcmp", "pidfd_getfd")], ids=["namespaces", "more"])
+def test_without_namespaces_the_kernel_starts_and_says_why_it_has_no_room(refused: tuple[str, ...]) -> None:
+    with kernel(preexec_fn=sandboxes.like_docker(*refused)) as (_, client):
+        assert "seccomp filter" in value(client, "os.environ['LABKIT_NO_ROOM']")
+        assert value(client, "os.readlink('/proc/self/ns/ipc')") == os.readlink("/proc/self/ns/ipc")
+        assert "labkit" in value(client, "sorted(get_ipython().extension_manager.loaded)")
+
+
+@pytest.mark.parametrize("refuse", [None, sandboxes.like_docker()], ids=["room", "no room"])
+def test_a_busy_kernel_is_interrupted(refuse: Any) -> None:
+    with kernel(preexec_fn=refuse) as (manager, client):
+        request = client.execute("import time\nprint('begun', flush=True)\ntime.sleep(1000)")
+        while client.get_iopub_msg(timeout=START_S)["content"].get("text") != "begun\n":
+            pass
+        manager.interrupt_kernel()
+        while (reply := client.get_shell_msg(timeout=START_S))["parent_header"].get("msg_id") != request:
+            pass
+        assert reply["content"]["ename"] == "KeyboardInterrupt"
+        assert value(client, "6 * 7") == 42
+
+
+@needs_room
+def test_restarting_gives_a_new_room() -> None:
+    with kernel() as (manager, client):
+        assert value(client, "os.mkdir('/dev/shm/old')") is None
+        scope = value(client, "os.environ['LABKIT_SCOPE']")
+        manager.restart_kernel(now=True)
+        client.wait_for_ready(timeout=START_S)
+        assert value(client, "os.listdir('/dev/shm')") == []
+        assert value(client, "os.environ['LABKIT_SCOPE']") != scope
+
+
+def test_a_file_named_like_a_module_does_no_harm(tmp_path: Path) -> None:
+    for name in ("signal", "json", "labkit", "glob"):
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('shadowed')")
+    command = [*installing.spec(sys.executable)["argv"][:-2], "--version"]  # type: ignore[index]
+    run = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
+    assert "shadowed" not in run.stdout + run.stderr
+    assert run.returncode == 0
+
+
+@pytest.mark.parametrize("refuse", [None, sandboxes.like_docker()], ids=["room", "no room"])
+def test_when_jupyter_is_killed_its_kernels_and_their_files_go(refuse: Any, tmp_path: Path) -> None:
+    before = leaks.Before()
+    with jupyter_server(tmp_path, refuse) as (server, ask):
+        made = ask("/api/kernels", {"name": "labkit"})
+        run, name = Path(os.environ["JUPYTER_RUNTIME_DIR"]), f"kernel-{made['id']}"
+        until((run / f"{name}-ipc-5").exists)
+        assert (run / f"{name}.json").exists()
+        server.kill()
+        server.wait()
+        assert before.left_behind() == []
+        assert list(run.glob(f"{name}*")) == []
+
+
+@contextlib.contextmanager
+def jupyter_server(folder: Path, refuse: Any) -> Iterator[tuple[subprocess.Popen[str], Any]]:
+    """A Jupyter server over Unix sockets, and a function that asks it."""
+    environment = {**os.environ, "JUPYTER_TOKEN": "word"}
+    command = [sys.executable, "-m", "jupyter_server", "--port=0", "--no-browser", "--allow-root"]
+    command += [f"--ServerApp.root_dir={folder}", "--KernelManager.transport=ipc"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    run = Path(os.environ["JUPYTER_RUNTIME_DIR"])
+    server = subprocess.Popen(command, env=environment, text=True, preexec_fn=refuse, **quiet)  # type: ignore[call-overload]  # noqa: PLW1509
+    try:
+        until(lambda: [*run.glob("jpserver-*.json")] or server.poll() is not None)
+        (about,) = run.glob("jpserver-*.json")
+        base = json.loads(about.read_text())["url"].rstrip("/")
+
+        def ask(path: str, body: object = None) -> Any:
+            data = None if body is None else json.dumps(body).encode()
+            request = urllib.request.Request(base + path, data, {"Authorization": "token word"})
+            with urllib.request.urlopen(request, timeout=START_S) as answer:
+                return json.load(answer)
+
+        yield server, ask
+    finally:
+        server.kill()
+        server.wait()
+        for file in run.glob("jpserver-*"):
+            file.unlink()
+
+
+def until(condition: Any) -> None:
+    """Return once it is so; fail after a while."""
+    deadline = time.monotonic() + START_S
+    while not condition():
+        assert time.monotonic() < deadline, "it never came to be so"
+        time.sleep(0.02)
+
+
+def test_a_dead_jupyter_gets_no_kernel() -> None:
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+    environment = {**os.environ, "JPY_PARENT_PID": str(gone.pid)}
+    command = [sys.executable, "-m", "labkit.kernelspec", "start", "-f", "/nowhere.json"]
+    run = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert (run.returncode, run.stderr) == (1, "labkit: the Jupyter that asked for this kernel is gone.\n")
+
+
+def test_a_prefix_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "share").write_text("")
+    with pytest.raises(
+        LabError, match=r"cannot be installed in .*share/jupyter/kernels/labkit: Not a directory"
+    ):
+        installing.install(str(tmp_path))
+
+
+def test_the_kernel_ends_with_status_of_ipykernel() -> None:
+    with kernel() as (manager, client):
+        client.execute("import os; os._exit(7)")
+        process = manager.provisioner.process  # type: ignore[union-attr]
+        assert process.wait(START_S) == 7
+
+
+def test_sigterm_to_the_kernel_ends_all_of_it() -> None:
+    with kernel() as (manager, _):
+        family = set(leaks._descendants())
+        os.kill(manager.provisioner.pid, signal.SIGTERM)  # type: ignore[union-attr]
+        manager.provisioner.process.wait(START_S)  # type: ignore[union-attr]
+        until(lambda: all(leaks._state(pid) in "ZX" for pid, _ in family & set(leaks._descendants())))
