@@ -32,17 +32,25 @@ def _hook(kind, error, trace):
         trace = trace.tb_next
     traceback.print_exception(kind, error.with_traceback(trace), trace)
     if kind is EOFError and "reading a line" in str(error):
-        print(NO_INPUT, file=sys.stderr)
+        print("This program asked for input and there was none: give it some with --stdin.", file=sys.stderr)
+    if issubclass(kind, KeyboardInterrupt):
+        _end_by_sigint()
 
 
-NO_INPUT = "This program asked for input and there was none: give it some with --stdin."
+def _end_by_sigint():
+    """Python ends itself by SIGINT after an uncaught KeyboardInterrupt, unless code was compiled since."""
+    try:
+        exec("raise KeyboardInterrupt")
+    except KeyboardInterrupt:
+        pass
 
 
 def _run(path, label, arguments):
     with open(path, encoding="utf-8") as file:
         source = file.read()
     sys.argv = arguments
-    sys.path[0] = ""
+    if not sys.flags.safe_path:
+        sys.path[0] = ""
     sys.excepthook = _hook
     main = type(sys)("__main__")
     main.__dict__.update(__builtins__=__builtins__, __file__=path, __loader__=_Source(source))
