@@ -68,6 +68,7 @@ class Internet:
             backlog=facts.backlog,
             waiting=facts.waiting,
             head=facts.head if facts.receive else b"" if facts.receive == 0 else None,
+            others=self.look.outside.others(b"socket:[%d]" % inode, peer is not None),
         )
 
     def _notes(self, inode: int, facts: InetFacts, peer: int | None) -> list[str]:

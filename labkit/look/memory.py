@@ -179,7 +179,7 @@ def _memory(look: Look, kind: str, id: str, identity: Identity) -> Memory:
         name=_name(id, path, anonymous),
         notes=(_ANONYMOUS,) if anonymous else (),
         size=_size(rows, maps, path),
-        unlinked=None if anonymous else True if kind == "memfd" else _unlinked(rows, path),
+        unlinked=kind == "memfd" or anonymous or _unlinked(rows, path),
         seals=_seals(look, rows) if kind == "memfd" else None,
         head=_head(look, id, rows, path),
     )
@@ -228,7 +228,7 @@ def _seals(look: Look, rows: list[Held]) -> tuple[str, ...] | None:
         except Vanished:
             continue
         except OSError as error:
-            look.limit("seals of memfds", f"pidfd_getfd: {error.strerror}")
+            look.refused("the seals of the memfds", row.pid, error, attach=True)
             return None
     return None
 

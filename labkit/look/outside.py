@@ -32,9 +32,9 @@ KEPT_NS = 1_000_000_000
 class Scan:
     """Everything that processes outside the picture hold, at one time."""
 
-    def __init__(self, inside: set[int]) -> None:
+    def __init__(self, inside: frozenset[int]) -> None:
         self.taken_ns = time.monotonic_ns()
-        self.inside = frozenset(inside)
+        self.inside = inside
         self.links: dict[bytes, list[tuple[int, int]]] = {}
         """Link -> (pid, fd) of everybody outside who has it."""
         self.hidden = False
@@ -43,6 +43,10 @@ class Scan:
         for pid in proc.numbers_in(b"/proc"):
             if pid not in inside:
                 self._read(pid)
+
+    def is_old(self) -> bool:
+        """Too old to go by."""
+        return time.monotonic_ns() - self.taken_ns > KEPT_NS
 
     def _read(self, pid: int) -> None:
         base = b"/proc/%d/fd/" % pid
@@ -115,19 +119,17 @@ class Outside:
         self._in_flight: bool | None = None
         self.fresh = False
         """Scan anew, and look for descriptors in flight everywhere."""
-        self.asked = False
+        self._scan: Scan | None = None
 
     def scan(self) -> Scan:
         """The last scan, or a new one when that is too old or of another picture."""
-        recall = self._look.recall
-        scan: Scan | None = recall.scan
-        inside = frozenset(self._look.seen)
-        old = scan is None or time.monotonic_ns() - scan.taken_ns > KEPT_NS or scan.inside != inside
-        if old or (self.fresh and not self.asked):
-            recall.scan = scan = Scan(set(inside))
-        self.asked = True
-        assert scan is not None
-        return scan
+        if self._scan is None:
+            last: Scan | None = self._look.recall.scan
+            inside = frozenset(self._look.seen)
+            if self.fresh or last is None or last.inside != inside or last.is_old():
+                last = self._look.recall.scan = Scan(inside)
+            self._scan = last
+        return self._scan
 
     def holders(self, link: bytes) -> list[tuple[int, int]]:
         """(pid, fd) of everybody outside who has something of this name: `pipe:[123]`."""
@@ -135,13 +137,14 @@ class Outside:
 
     def others(self, link: bytes, made_inside: bool) -> bool | None:
         """Does somebody outside hold this too? `made_inside`: all its sides are in the picture."""
-        return True if self.holders(link) else self._proven(made_inside)
+        return True if self.holders(link) else self.proven(made_inside)
 
     def others_of_file(self, identity: Hashable, made_inside: bool) -> bool | None:
         """The same for what has a path: `identity` is (device, inode)."""
-        return True if identity in self.scan().files() else self._proven(made_inside)
+        return True if identity in self.scan().files() else self.proven(made_inside)
 
-    def _proven(self, made_inside: bool) -> bool | None:
+    def proven(self, made_inside: bool) -> bool | None:
+        """False when nobody outside can have what nobody outside was seen to have; else None."""
         scan = self.scan()
         hidden = scan.hidden or not rights.sees_all_processes() or self._hidden_inside()
         if self.in_flight() or (hidden and not made_inside):

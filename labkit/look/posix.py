@@ -35,7 +35,7 @@ def _held_queue(look: Look, id: str, rows: list[Held]) -> PosixMq:
         except Vanished:
             continue
         except OSError as error:
-            look.limit("what is in POSIX message queues", f"pidfd_getfd: {error.strerror}")
+            look.refused("what is in the POSIX message queues", row.pid, error, attach=True)
             break
     return _queue(id, rows[0].link, None, None)
 
@@ -211,6 +211,7 @@ def _shared_word(look: Look, pid: int, map: Map, address: int, arguments: tuple[
             notes=("made with sem_init: it has no name, and lies in memory that processes share",),
             value=facts.value,
             waiting=facts.waiting,
+            inside=inside,
         )
     )
     return id

@@ -91,7 +91,7 @@ class _Network:
             except Vanished:
                 continue
             except OSError as error:
-                self._refused(error)
+                self._refused(row.pid, error)
                 return facts
         return facts
 
@@ -104,7 +104,7 @@ class _Network:
             except Vanished:
                 continue
             except OSError as error:
-                self._refused(error)
+                self._refused(row.pid, error)
                 self._read_listing(inode)
                 return
 
@@ -135,8 +135,12 @@ class _Network:
         else:
             self._other(inode, "socket")
 
-    def _refused(self, error: OSError) -> None:
-        self.look.limit("the bytes inside sockets", f"pidfd_getfd: {error.strerror}")
+    def _refused(self, pid: int, error: OSError) -> None:
+        self.look.refused("what is inside the sockets", pid, error, attach=True)
+
+    def _others(self, inode: int, facts: UnixFacts) -> bool | None:
+        both = facts.peer in self.ids or facts.state == "closed"
+        return self.look.outside.others(b"socket:[%d]" % inode, both)
 
     # --- objects
 
@@ -170,6 +174,7 @@ class _Network:
             backlog=facts.backlog,
             waiting=facts.waiting,
             in_flight=sockets.in_flight(self.rows[inode][0].info),
+            others=self._others(inode, facts),
         )
 
     def _unix_peer(self, inode: int, facts: UnixFacts) -> str | None:
