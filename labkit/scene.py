@@ -274,6 +274,8 @@ class PosixSem(Object):
     value: int | None = None
     waiting: int | None = None
     unlinked: bool | None = None
+    inside: str | None = None
+    """Of one made with `sem_init`: the id of the shared memory it lies in."""
     others: bool | None = None
     """As of a pipe: does somebody outside the picture have it too?"""
 

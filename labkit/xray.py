@@ -20,7 +20,18 @@ from collections.abc import Mapping
 
 from labkit.errors import LabError
 from labkit.kernel.rights import capabilities
-from labkit.look import Held, Look, Numbers, descriptions, descriptors, parts, processes, signals, threads
+from labkit.look import (
+    Held,
+    Look,
+    Numbers,
+    descriptions,
+    descriptors,
+    parts,
+    processes,
+    signals,
+    strangers,
+    threads,
+)
 from labkit.look.family import Names
 from labkit.look.recall import Recall
 from labkit.scene import Other, Process, Scene, State
@@ -118,6 +129,7 @@ def _taken(look: Look, pids: tuple[int, ...], names: Names) -> Scene:
         finish = parts.find(sort, "objects")
         if finish:
             finish(look)
+    strangers.complete(look)
     return Scene(
         processes=tuple([_process(look, pid) for pid in look.seen]),
         objects=tuple(look.objects.values()),

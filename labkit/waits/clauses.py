@@ -130,7 +130,7 @@ def _say_word(seen: Seen, ending: Ending, who: str) -> str:
         return f"{who} for {ending.blocked.object}, which only {_them_or_itself(seen, ending)} could release"
     if len(seen.live[ending.pid]) > 1:
         return (
-            f"every thread of {quoted(ending.pid, seen.scene)} waits for a lock or a word of another of them"
+            f"every thread of {quoted(ending.pid, seen.scene)} waits for another of them to let go or to wake it"
         )
     return f"{who} for a lock in its own memory, and has no other thread that could release it"
 

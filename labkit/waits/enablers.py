@@ -285,34 +285,33 @@ def _futex(seen: Seen, pid: int, object: AnyObject | None, blocked: Blocked) -> 
         return {pid}, Proof.CLOSED if known else Proof.OPEN, (), 0
     if not isinstance(object, (PosixSem, Memory, SysvShm)):
         return _NOT_KNOWN
-    return seen.users(object.id) | {pid}, _shared_word(seen, object), (), 0
+    memory = seen.objects.get(object.inside or "") if isinstance(object, PosixSem) else object
+    if not isinstance(memory, (PosixSem, Memory, SysvShm)):
+        memory = object
+    value = object.value if isinstance(object, PosixSem) else None
+    return seen.users(memory.id) | {pid}, Proof.OPEN if value else _shared_word(memory), (), 0
 
 
-def _shared_word(seen: Seen, object: PosixSem | Memory | SysvShm) -> Proof:
-    if isinstance(object, PosixSem) and object.value:
-        return Proof.OPEN
-    if isinstance(object, SysvShm):
+def _shared_word(memory: PosixSem | Memory | SysvShm) -> Proof:
+    if isinstance(memory, SysvShm):
         return Proof.CROSSED
-    if object.others:
+    if memory.others:
         return Proof.OPEN
-    return Proof.CLOSED if object.others is False and _has_no_name(object) else Proof.CROSSED
-
-
-def _has_no_name(object: PosixSem | Memory) -> bool:
-    """Nobody can open it any more: it is reached by those who have it, and their children."""
-    return object.kind == "memfd" or object.unlinked is True
+    nameless = memory.kind == "memfd" or memory.unlinked is not False
+    return Proof.CLOSED if memory.others is False and nameless else Proof.CROSSED
 
 
 def _lock(seen: Seen, pid: int, object: Lock | File) -> _Who:
     locks = [object] if isinstance(object, Lock) else _locks_of(seen, object, pid)
     by: set[int] = set()
+    also: set[int] = set()
     for lock in locks:
         if not lock.holders or not all(holder in seen.live for holder in lock.holders):
             return set(), Proof.OPEN, (), 0
         by |= set(lock.holders)
         if lock.type != "posix":
-            by |= _share_description(seen, set(lock.holders), lock.file)
-    return by, Proof.CLOSED, (), 0
+            also |= _share_description(seen, set(lock.holders), lock.file)
+    return by, Proof.CLOSED, also, 0
 
 
 def _locks_of(seen: Seen, file: File, pid: int) -> list[Lock]:

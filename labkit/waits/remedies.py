@@ -75,7 +75,7 @@ def _one_after_the_other(seen: Seen, knot: list[Ending]) -> str:
     if all(is_lock(seen, e) or takes(seen, e) or sleeps_on_word(seen, e) for e in knot):
         return _release_first(seen, knot, alone, they)
     if alone:
-        return "let another process hold the other end"
+        return "close that end here, and let another process have it"
     if all(e.blocked.call in READS for e in knot):
         return f"they {they} read first: let one of them write before it reads, and flush what it wrote"
     if all(e.blocked.call in WRITES for e in knot):

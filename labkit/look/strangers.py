@@ -1,0 +1,129 @@
+"""Who outside the picture has what somebody in it sleeps on: sockets, eventfds, shared memory.
+
+For pipes `pipes.py` asks at every look. These are asked for only while a thread is asleep on them,
+because only then anything follows from the answer (`labkit.waits`).
+
+- A socket's number stands in the link of every descriptor open on it; an eventfd's in its fdinfo.
+- Shared memory is named by device and inode in every process's `maps`. A mapping comes by fork or by
+  opening the file, and no exec lets it live: so all who have it are in our /proc, even in a room.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from labkit.errors import Vanished
+from labkit.kernel import files, proc
+from labkit.look import Look
+from labkit.look.outside import KEPT_NS
+from labkit.scene import EventFd, InetSocket, Memory, PosixSem, UnixSocket
+
+_SHARED = re.compile(rb"^\S+ ..[-x]s \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)", re.MULTILINE)
+Identity = tuple[int, int]
+
+
+def complete(look: Look) -> None:
+    """Say of each object that somebody sleeps on whether a stranger has it too."""
+    for id in dict.fromkeys(_slept_on(look)):
+        object = look.objects.get(id)
+        if isinstance(object, (UnixSocket, InetSocket)):
+            look.add(dataclasses.replace(object, others=_socket(look, object)))
+        elif isinstance(object, EventFd):
+            look.add(dataclasses.replace(object, others=_eventfd(look, id)))
+        elif isinstance(object, (Memory, PosixSem)):
+            look.add(dataclasses.replace(object, others=_memory(look, object)))
+
+
+def _slept_on(look: Look) -> Iterator[str]:
+    """The ids of what threads sleep on, of the other ends, and of the memory they lie in."""
+    for threads in look.threads.values():
+        for blocked in (thread.blocked for thread in threads):
+            for id in (blocked.object, *(watched.object for watched in blocked.on)) if blocked else ():
+                object = look.objects.get(id or "")
+                yield from (
+                    i for i in (id, getattr(object, "peer", None), getattr(object, "inside", None)) if i
+                )
+
+
+# --- descriptors ------------------------------------------------------------------------------------
+
+
+def _socket(look: Look, socket: UnixSocket | InetSocket) -> bool | None:
+    number = _identity(look, socket.kind, socket.id)
+    return look.outside.others(b"socket:[%d]" % number, made_inside=socket.peer in look.objects)
+
+
+def _identity(look: Look, kind: str, id: str) -> Any:
+    return next(identity for identity, known in look.reached(kind).items() if known == id)
+
+
+def _eventfd(look: Look, id: str) -> bool | None:
+    identity = _identity(look, "eventfd", id)
+    link = b"anon_inode:[eventfd]"
+    if any(_is_eventfd(pid, fd, identity) for pid, fd in look.outside.holders(link)):
+        return True
+    return look.outside.others(b"", made_inside=False)
+
+
+def _is_eventfd(pid: int, fd: int, identity: object) -> bool:
+    try:
+        info = proc.parse_fdinfo(proc.read(b"/proc/%d/fdinfo/%d" % (pid, fd)))
+    except (Vanished, OSError):
+        return False
+    facts = files.parse_eventfd(info.more)
+    return facts is not None and identity in (("eventfd", facts.id), None)
+
+
+# --- memory -----------------------------------------------------------------------------------------
+
+
+def _memory(look: Look, object: Memory | PosixSem) -> bool | None:
+    inside = object.inside if isinstance(object, PosixSem) else None
+    if inside is not None:
+        memory = look.objects.get(inside)
+        return memory.others if isinstance(memory, Memory) else None
+    device, inode, *_ = _identity(look, object.kind, object.id)
+    scan = _maps(look)
+    if (device, inode) in scan.identities:
+        return True
+    held = look.outside.others_of_file((device, inode), made_inside=True)
+    return None if scan.hidden or held is None else held
+
+
+class Maps:
+    """The shared memory that processes outside the picture have mapped, at one time."""
+
+    def __init__(self, inside: frozenset[int]) -> None:
+        self.taken_ns = time.monotonic_ns()
+        self.inside = inside
+        self.identities: set[Identity] = set()
+        self.hidden = not os.path.exists("/proc/1")
+        """Somebody would not show what it has mapped, or /proc does not list everybody."""
+        for pid in proc.numbers_in(b"/proc"):
+            if pid not in inside:
+                self._read(pid)
+
+    def _read(self, pid: int) -> None:
+        try:
+            with open(f"/proc/{pid}/maps", "rb") as file:
+                text = file.read()
+        except OSError as error:
+            self.hidden |= isinstance(error, PermissionError)
+            return
+        for major, minor, inode in _SHARED.findall(text):
+            self.identities.add((os.makedev(int(major, 16), int(minor, 16)), int(inode)))
+
+
+def _maps(look: Look) -> Maps:
+    """The last scan, if it is not too old. A careful look needs none anew: a stranger could come by this
+    memory only from another stranger, who then had it in the last scan, or from somebody who sleeps."""
+    inside = frozenset(look.seen)
+    known: Maps | None = look.recall.kept.get("strangers' maps")
+    if known is None or known.inside != inside or time.monotonic_ns() - known.taken_ns > KEPT_NS:
+        known = look.recall.kept["strangers' maps"] = Maps(inside)
+    return known
