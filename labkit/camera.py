@@ -19,6 +19,7 @@ from labkit.film import Exit, Film, Frame, ProgramLine, Written
 from labkit.leftovers import Leftovers
 from labkit.programs import Command
 from labkit.scene import Limit, Process, Scene
+from labkit.schedule import Notice, Run
 from labkit.tasks import Led, Made, Pending, Task
 from labkit.turns import Turns
 from labkit.xray import XRay
@@ -46,6 +47,22 @@ def record(
     return _Camera(commands, options or Options(), on_frame).record()
 
 
+def record_schedule(
+    commands: Sequence[Command],
+    schedule: Sequence[int],
+    known: frozenset[Notice] = frozenset(),
+    exhaustive: bool = False,
+    options: Options | None = None,
+) -> Film:
+    """The film of one schedule that `explore` found."""
+    camera = _Camera(commands, options or Options(), None)
+    camera.schedule = Run(camera.conductor, schedule, known, exhaustive, lead=camera)
+    return camera.record()
+
+
+_ENDS = ("exit", "exit_group", "execve", "execveat")
+
+
 class _Ending(Exception):
     """The film ends here, for the reason given."""
 
@@ -60,6 +77,8 @@ class _Camera:
         self.conductor = Conductor(commands, everything=options.all_calls, seconds=options.seconds)
         self.decoder = Decoder(self._name_of)
         self.leftovers = Leftovers()
+        self.conductor.on_call = self.leftovers.before
+        self.conductor.on_done = self.leftovers.after
         self.frames: list[Frame] = []
         self.scenes: list[Scene] = []
         self.limits: list[Limit] = []
@@ -67,6 +86,8 @@ class _Camera:
         self.asked: dict[int, str] = {}
         """What each task asked, in words, while it waits."""
         self.xray = XRay()
+        self.schedule: Run | None = None
+        """Choices made beforehand, where an outcome of `explore` is filmed."""
         self.chosen = 0
         """How often there was more than one to choose from."""
 
@@ -90,6 +111,11 @@ class _Camera:
     # --- leading -----------------------------------------------------------------------------------
 
     def _lead(self) -> None:
+        if self.schedule is not None:
+            self.schedule.run()
+            if self.schedule.stuck:
+                raise _Ending(self._why_stuck())
+            return
         last, turn_over = None, False
         while self.conductor.tasks:
             ready = self.conductor.ready()
@@ -104,26 +130,36 @@ class _Camera:
 
     def _turn(self, task: Task) -> bool:
         """One task goes on to its next call and makes it. True: its turn is over."""
-        conductor = self.conductor
-        if task.state == "signal":
-            self._signal_frame(task, task.pending)
         if task.state != "call":
-            conductor.approach(task)
-            self._others()
+            self.approach(task)
         if task.state != "call" or task.call is None:
             return task.state == "ready"
-        call = task.call
+        name = task.call.name
+        self.perform(task)
+        return name == "sched_yield"
+
+    def approach(self, task: Task) -> None:
+        """As `Conductor.approach`, with the frames that come of it."""
+        if task.state == "signal":
+            self._signal_frame(task, task.pending)
+        self.conductor.approach(task)
+        self._others()
+
+    def perform(self, task: Task) -> None:
+        """As `Conductor.perform`, with the frames that come of it."""
+        conductor, call = self.conductor, task.call
+        assert call is not None
         asked = self.asked[task.tid] = self.decoder.before(task, call)
-        self.leftovers.before(task, call)
         if self.options.slow:
             time.sleep(self.options.slow)
         conductor.perform(task)
-        if call.result is not None and task.tid in conductor.tasks:
+        if call.result is not None:
             self._call_frame(task, call, asked)
         elif task.state == "asleep":
             self._frame(task, call.name, f"{asked} … waits", None, blocked=True)
+        elif call.name not in _ENDS and task.tid not in conductor.tasks:
+            self._frame(task, call.name, asked, None, blocked=False)
         self._others()
-        return call.name == "sched_yield"
 
     def _others(self) -> None:
         """Frames for all that followed for others: calls that ended, signals, ends."""
@@ -174,7 +210,6 @@ class _Camera:
     # --- frames --------------------------------------------------------------------------------------
 
     def _call_frame(self, task: Task, call: Made, asked: str) -> None:
-        self.leftovers.after(task, call)
         text = self.decoder.after(task, call, asked)
         self._frame(task, call.name, text, call.result, blocked=False)
 
@@ -199,11 +234,7 @@ class _Camera:
         return len(self.scenes) - 1
 
     def _look(self) -> Scene:
-        seen = [p for p in self.conductor.processes if p.alive or os.path.exists(f"/proc/{p.pid}")]
-        self.xray.names = {p.pid: p.name for p in seen}
-        scene = self.xray.look(*(p.pid for p in seen))
-        tasks = self.conductor.tasks
-        return replace(scene, processes=tuple(_still_life(process, tasks) for process in scene.processes))
+        return still_scene(self.xray, self.conductor)
 
     def _gather_output(self) -> None:
         outputs = self.conductor.outputs
@@ -242,6 +273,14 @@ class _Camera:
             left_behind=tuple(self.leftovers.found()),
             limits=tuple(self.limits),
         )
+
+
+def still_scene(xray: XRay, conductor: Conductor) -> Scene:
+    """What xray sees of a conductor's processes, which all stand still."""
+    seen = [p for p in conductor.processes if p.alive or os.path.exists(f"/proc/{p.pid}")]
+    xray.names = {p.pid: p.name for p in seen}
+    scene = xray.look(*(p.pid for p in seen))
+    return replace(scene, processes=tuple(_still_life(p, conductor.tasks) for p in scene.processes))
 
 
 def _exit(process: Led, was_alive: bool) -> Exit:

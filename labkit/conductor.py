@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from labkit import quiet
 from labkit.errors import LabError
@@ -58,6 +58,10 @@ class Conductor:
         self.signalled: list[tuple[Task, Pending]] = []
         """Signals that took effect without a turn: stops and continues."""
         self.outputs = Outputs(len(commands))
+        self.on_call: Callable[[Task, Made], None] = _nothing
+        """Told of every call that matters, just before it happens…"""
+        self.on_done: Callable[[Task, Made], None] = _nothing
+        """…and just after."""
         self.now = 0.0
         """The conductor's own time: it passes only in timed waits."""
         self.armed = False
@@ -140,6 +144,7 @@ class Conductor:
             os.setsid()
             os.read(go, 1)
             self.outputs.attach(index)
+            os.closerange(3, 1 << 20)
             os.chdir(command.cwd or os.curdir)
             for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
                 signal.signal(number, signal.SIG_DFL)
@@ -186,8 +191,8 @@ class Conductor:
         assert task.state == "call" and task.call is not None
         call = task.call
         self._note(task, call)
-        task.state = "running"
-        task.in_vfork = False
+        self.on_call(task, call)
+        task.state, task.counter, task.in_vfork = "running", None, False
         _quietly(ptrace.resume_to_exit, task.tid)
         self._settle(everybody=call.name in SENDS_SIGNALS)
         if task.state == "asleep":
@@ -221,7 +226,7 @@ class Conductor:
 
     def _let_go(self, task: Task) -> None:
         pending, task.pending = task.pending, None
-        task.state, task.call = "running", None
+        task.state, task.call, task.counter = "running", None, None
         _quietly(ptrace.resume, task.tid, pending.number if pending else 0)
 
     def _settle(self, everybody: bool = False) -> None:
@@ -248,9 +253,9 @@ class Conductor:
         if task.state == "running":
             return self._fell_asleep(task)
         if task.state == "asleep":
-            if self._witness(task).state() == ("D" if task.in_vfork else "S"):
+            if self._witness(task).still_asleep(task.counter, task.in_vfork):
                 return True
-            task.state = "running"
+            task.state, task.counter = "running", None
             return False
         if everybody and task.state != "unborn":
             return self._witness(task).state() in "tT"
@@ -259,7 +264,7 @@ class Conductor:
     def _fell_asleep(self, task: Task) -> bool:
         counter = self._witness(task).asleep(task.in_vfork)
         if counter is not None and counter == task.counter:
-            task.state, task.counter = "asleep", None
+            task.state = "asleep"
             return True
         task.counter = counter
         return False
@@ -377,12 +382,15 @@ class Conductor:
         if call.name == "rt_sigreturn":
             return self._returned(task, result)
         quiet.after(task, call)
+        if call.name == "wait4" and result > 0:
+            self._reaped(result)
         fd = quiet.output_fd(call)
         if fd is not None and result > 0:
             self.outputs.take(task.process.pid, fd, result, task.who)
         if task.quiet:
             task.state = "running"
             return self._after_quiet(task, call)
+        self.on_done(task, call)
         was_asleep = call.waited or task.state == "asleep"
         task.state = "ready"
         if was_asleep:
@@ -392,6 +400,10 @@ class Conductor:
             else:
                 task.deadline = None
                 self.woken.append(task)
+
+    def _reaped(self, pid: int) -> None:
+        for process in self.processes:
+            process.reaped |= process.pid == pid and not process.alive
 
     def _after_quiet(self, task: Task, call: Made) -> None:
         if call.name in ("execve", "execveat") and call.result == 0 and not task.process.image.begun:
@@ -594,6 +606,10 @@ def _check_proc() -> None:
 
 def _processor(allowed: set[int]) -> int:
     return sorted(allowed)[os.getpid() % len(allowed)]
+
+
+def _nothing(task: Task, call: Made) -> None:
+    """What is done where nobody asks to be told."""
 
 
 def _await_child(seconds: float) -> None:

@@ -9,6 +9,9 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+import posix_ipc
+
+from labkit.kernel import syscalls
 from labkit.kernel.peek import c_string, content
 from labkit.quiet import signed32
 from labkit.tasks import Made, Task
@@ -17,6 +20,11 @@ _SYSV = {"shmget": "shm", "semget": "sem", "msgget": "msg"}
 _PATHS = {"mknod": 0, "mknodat": 1, "open": 0, "creat": 0, "openat": 1, "mkdir": 0, "mkdirat": 1,
           "link": 1, "linkat": 3, "rename": 1, "renameat": 3, "renameat2": 3, "symlink": 1, "symlinkat": 2}  # fmt: skip
 _FLAGS = {"open": 1, "openat": 2}
+_REMOVE = {
+    "shm": lambda id: syscalls.shmctl(id, 0),
+    "sem": lambda id: syscalls.semctl(id, 0, 0),
+    "msg": lambda id: syscalls.msgctl(id, 0),
+}
 _WORDS = {"shm": "shared memory", "sem": "semaphore set", "msg": "message queue"}
 
 
@@ -28,6 +36,24 @@ class Left:
     """`shm`, `sem`, `msg` (System V); `path`; `mq`."""
     id: int
     path: str
+
+    def in_words(self) -> str:
+        """What it is, without numbers that change from run to run."""
+        return f"System V {_WORDS[self.kind]}" if self.kind in _WORDS else str(self)
+
+    def remove(self) -> None:
+        """Remove it, if it is still there."""
+        try:
+            if self.kind in _WORDS:
+                _REMOVE[self.kind](self.id)
+            elif self.kind == "mq":
+                posix_ipc.unlink_message_queue(self.path)
+            elif os.path.isdir(self.path) and not os.path.islink(self.path):
+                os.rmdir(self.path)
+            else:
+                os.unlink(self.path)
+        except (OSError, posix_ipc.Error):
+            pass  # somebody else removed it meanwhile, or it may not be removed: it is told as left behind
 
     def __str__(self) -> str:
         if self.kind in _WORDS:
@@ -44,11 +70,14 @@ class Leftovers:
         self._before: dict[str, set[int]] = {kind: set(_ids(kind)) for kind in _WORDS}
         self._made: dict[Left, None] = {}
         self._maybe: dict[int, Left] = {}
+        self.named = False
+        """Something was made or met under a name that other programs could meet too."""
 
     def before(self, task: Task, call: Made) -> None:
         """A call is about to happen: if it will make a name that is not there yet, remember it."""
         self._maybe.pop(task.tid, None)
         path = _new_path(task, call)
+        self.named |= path is not None or _uses_name(call)
         if path is not None and not os.path.lexists(path):
             self._maybe[task.tid] = Left("path", 0, path)
         elif call.name == "mq_open" and call.args[1] & os.O_CREAT:
@@ -84,8 +113,6 @@ def _is_there(left: Left, here: dict[str, set[int]]) -> bool:
 
 def queue_exists(name: str) -> bool:
     """True: there is a POSIX message queue of this name."""
-    import posix_ipc
-
     try:
         os.close(posix_ipc.MessageQueue(name, read=False, write=False).mqd)
     except posix_ipc.ExistentialError:
@@ -93,6 +120,14 @@ def queue_exists(name: str) -> bool:
     except (posix_ipc.PermissionsError, OSError, ValueError):
         return True
     return True
+
+
+def _uses_name(call: Made) -> bool:
+    if call.name in _SYSV:
+        return call.args[0] & 0xFFFFFFFF != 0
+    return call.name in ("mq_open", "bind", "connect") or (
+        call.name in _FLAGS and bool(call.args[_FLAGS[call.name]] & 3)
+    )
 
 
 def _new_path(task: Task, call: Made) -> str | None:

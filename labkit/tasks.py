@@ -83,7 +83,8 @@ class Led:
     """Mappings of objects: address, size."""
     status: int | None = None
     """How it ended, as waitpid says it."""
-    dumped: str = ""
+    reaped: bool = False
+    """Its parent has been told of its end."""
 
     @property
     def alive(self) -> bool:
@@ -111,7 +112,8 @@ class Task:
     unmask_next: bool = False
     born_by: int | None = None
     witness: Witness | None = None
-    counter: object = None
+    counter: bytes | None = None
+    """Its witness's counter when last seen asleep."""
 
     @property
     def who(self) -> str:
@@ -144,6 +146,14 @@ class Witness:
     def state(self) -> str:
         """The kernel's letter: S asleep, t stopped by its tracer, Z ended…; X when it is gone."""
         return self._stat()[0]
+
+    def still_asleep(self, counter: bytes | None, uninterruptible: bool = False) -> bool:
+        """True: it sleeps, and has not run since the counter was read.
+
+        The letter alone would lie: a task that has been woken and is about to sleep again is marked
+        as asleep while it still runs.
+        """
+        return self._stat()[0] == ("D" if uninterruptible else "S") and self._read(1) == counter
 
     def asleep(self, uninterruptible: bool = False) -> bytes | None:
         """What does not change while it sleeps, or None when it does not sleep."""

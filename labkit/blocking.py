@@ -1,0 +1,97 @@
+"""Whether a call, made now, would do nothing but wait.
+
+Not to offer such a call leaves no outcome out: a process that would wait may as well stand before the
+call, and makes it when it can go through. Only calls of which this can be read with certainty are
+answered with True; of all others the answer is False, and they are tried.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+
+from labkit.kernel.peek import content, words
+from labkit.kernel.syscalls import semctl
+from labkit.quiet import signed32
+from labkit.tasks import Made, Task
+
+_GETVAL = 12
+_IPC_NOWAIT, _SEM_UNDO = 0o4000, 0x1000
+_LOCK_SH, _LOCK_EX, _LOCK_NB, _LOCK_UN = 1, 2, 4, 8
+_SETLKW, _OFD_SETLKW = 7, 38
+
+
+def would_block(task: Task, call: Made) -> bool:
+    """True: the call would wait, and change nothing by waiting."""
+    function = _CALLS.get(call.name)
+    if function is None:
+        return False
+    try:
+        return function(task, call)
+    except (OSError, struct.error, ValueError):
+        return False
+
+
+def _semop(task: Task, call: Made) -> bool:
+    if call.name == "semtimedop" and call.args[3]:
+        return False
+    semid, data = signed32(call.args[0]), content(task.process.pid, call.args[1], 6 * min(call.args[2], 500))
+    values: dict[int, int] = {}
+    for number, operation, flags in struct.iter_unpack("=Hhh", data):
+        value = values.setdefault(number, semctl(semid, number, _GETVAL))
+        if (operation == 0 and value != 0) or value + operation < 0:
+            return not flags & _IPC_NOWAIT
+        values[number] = value + operation
+    return False
+
+
+def _flock(task: Task, call: Made) -> bool:
+    operation = call.args[1]
+    if operation & (_LOCK_NB | _LOCK_UN):
+        return False
+    pid, fd = task.process.pid, signed32(call.args[0])
+    with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii", errors="replace") as file:
+        if "FLOCK" in file.read():
+            return False
+    return any(
+        kind == "FLOCK" and (mode == "WRITE" or operation & _LOCK_EX)
+        for kind, mode, _, _, _ in _locks(pid, fd)
+    )
+
+
+def _fcntl(task: Task, call: Made) -> bool:
+    if call.args[1] != _SETLKW:
+        return False
+    pid, fd = task.process.pid, signed32(call.args[0])
+    kind, whence, start, length = struct.unpack("=hh4xqq", content(pid, call.args[2], 24))
+    if whence != 0 or kind == 2 or length < 0:
+        return False
+    end = start + length - 1 if length else None
+    return any(
+        held in ("POSIX", "OFDLCK") and owner != pid and (mode == "WRITE" or kind == 1)
+        and (last is None or last >= start) and (end is None or first <= end)
+        for held, mode, owner, first, last in _locks(pid, fd)
+    )  # fmt: skip
+
+
+def _locks(pid: int, fd: int) -> list[tuple[str, str, int, int, int | None]]:
+    """Locks on the file behind a descriptor: kind, mode, owner's pid, first and last byte."""
+    status = os.stat(f"/proc/{pid}/fd/{fd}")
+    wanted = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    found = []
+    with open("/proc/locks", encoding="ascii", errors="replace") as file:
+        for line in file:
+            fields = line.split()
+            if len(fields) >= 8 and fields[1] != "->" and fields[5] == wanted:
+                last = None if fields[7] == "EOF" else int(fields[7])
+                found.append((fields[1], fields[3], int(fields[4]), int(fields[6]), last))
+    return found
+
+
+def _futex(task: Task, call: Made) -> bool:
+    if call.args[1] & 127 not in (0, 9) or call.args[3]:
+        return False
+    return words(task.process.pid, call.args[0], 1, 4) == [call.args[2] & 0xFFFFFFFF]
+
+
+_CALLS = {"semop": _semop, "semtimedop": _semop, "flock": _flock, "fcntl": _fcntl, "futex": _futex}

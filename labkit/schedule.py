@@ -1,0 +1,281 @@
+"""One run of some programs under one schedule: at every point where several could go on, who does.
+
+A *point* is where a process stands before a call that others could notice, or `sched_yield`, or its
+beginning, or its going on after having waited. A *step* is one such call and all that the process then
+does up to its next point. Where only one process could go on there is nothing to choose.
+
+Some things are done at once, without asking, because no order of them can be told apart:
+
+- calls that only the process itself can notice (`labkit/kernel/calls.py` marks them), `fork` among them;
+- waiting for a child, and the end of a process that holds nothing others could miss;
+- a child's beginning up to its first point, and a parent's going on after a wait.
+
+The last two lines hold only as long as nobody looks. So each is watched: whether the stretch wrote output
+or touched shared memory, whether a parent asks which child was first. If so, `Noticed` is raised: the
+search begins anew with that as a point. (Of `wait(NULL)` we take it that which child came is not asked.)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from labkit.blocking import would_block
+from labkit.conductor import Conductor
+from labkit.kernel.touch import Touch
+from labkit.quiet import signed32
+from labkit.tasks import Made, Task
+
+Notice = tuple[str, tuple[int, ...]]
+"""What must be a point: (`birth` or `wait`, whose), or (`exit`, ())."""
+
+_WNOHANG = 1
+_WAITS = ("wait4", "waitid")
+_EXITS = ("exit", "exit_group")
+
+
+class Noticed(Exception):
+    """Something done without asking could be noticed after all."""
+
+    def __init__(self, notice: Notice) -> None:
+        super().__init__(notice)
+        self.notice = notice
+
+
+class NotRepeatable(Exception):
+    """The same choices are not on offer that were there before."""
+
+
+class TooLong(Exception):
+    """One schedule has more points than may be."""
+
+
+@dataclass(slots=True)
+class Decision:
+    """A point where several could go on: who, and who did."""
+
+    offers: tuple[str, ...]
+    chosen: int
+
+
+@dataclass(slots=True)
+class Run:
+    """Leads a conductor's programs along `prefix`, and after it always takes the first."""
+
+    conductor: Conductor
+    prefix: Sequence[int] = ()
+    known: frozenset[Notice] = frozenset()
+    exhaustive: bool = False
+    expected: Sequence[tuple[str, ...]] = ()
+    """What must be on offer at each decision of the prefix."""
+    most_points: int = 5000
+    lead: Any = None
+    """Who performs and approaches: the conductor, or a camera that films it."""
+    decisions: list[Decision] = field(default_factory=list)
+    points: int = 0
+    stuck: bool = False
+
+    def run(self) -> None:
+        """To the end of all programs, or until nobody can go on."""
+        self.lead = self.lead or self.conductor
+        self._without_asking()
+        while self.conductor.tasks:
+            offers = self._offers()
+            if not offers:
+                if not self._dead_end():
+                    return
+                continue
+            self.points += 1
+            if self.points > self.most_points:
+                raise TooLong
+            self._step(offers[self._choose(offers)])
+            self._without_asking()
+
+    # --- choosing ---------------------------------------------------------------------------------
+
+    def _offers(self) -> list[Task]:
+        ready = self.conductor.ready()
+        if not self.exhaustive and len(ready) > 1:
+            ready = [t for t in ready if not (t.state == "call" and t.call and would_block(t, t.call))]
+        timed = self.conductor.next_timed()
+        return [*ready, timed] if timed is not None else ready
+
+    def _choose(self, offers: list[Task]) -> int:
+        if len(offers) == 1:
+            return 0
+        keys = tuple(_describe(task) for task in offers)
+        at = len(self.decisions)
+        chosen = self.prefix[at] if at < len(self.prefix) else 0
+        if at < len(self.expected) and self.expected[at] != keys:
+            raise NotRepeatable(f"there were {', '.join(self.expected[at])}, and now {', '.join(keys)}")
+        self.decisions.append(Decision(keys, chosen))
+        return chosen
+
+    def _dead_end(self) -> bool:
+        """Nobody is on offer. False: nobody ever will be."""
+        blocked = [t for t in self.conductor.ready() if t.state == "call"]
+        if blocked:
+            for task in blocked:
+                if task.state == "call":
+                    self.lead.perform(task)
+            return True
+        if self.conductor.armed and self.conductor.wait_outside():
+            self._without_asking()
+            return True
+        self.stuck = True
+        return False
+
+    # --- steps ------------------------------------------------------------------------------------
+
+    def _step(self, task: Task) -> None:
+        if task.deadline is not None and task.state in ("asleep", "fired"):
+            self.conductor.fire(task)
+            return
+        if task.state == "call":
+            self._perform(task)
+            if task.state == "asleep":
+                return
+        self._go_on(task)
+
+    def _go_on(self, task: Task, watch: _Watch | None = None) -> None:
+        """Until the task stands before a point, sleeps or has ended."""
+        tasks = self.conductor.tasks
+        while task.tid in tasks:
+            if task.state in ("ready", "new", "signal"):
+                if task.state == "signal" and task.pending and task.pending.number == 17:
+                    self._notice(("exit", ()))
+                self.lead.approach(task)
+            elif task.state == "call" and self._is_free(task):
+                if watch is not None and task.call and task.call.name in _EXITS:
+                    watch.check(self)
+                self._perform(task)
+            else:
+                return
+
+    def _perform(self, task: Task) -> None:
+        assert task.call is not None
+        self._look_for_observers(task, task.call)
+        self.lead.perform(task)
+
+    def _is_free(self, task: Task) -> bool:
+        call = task.call
+        assert call is not None
+        if call.name in _WAITS:
+            return not _options(call) & _WNOHANG
+        if call.name in _EXITS:
+            return self._ends_unnoticed(task)
+        return call.spec.own
+
+    def _ends_unnoticed(self, task: Task) -> bool:
+        if len(self.conductor.tasks) == 1:
+            return True
+        if ("exit", ()) in self.known or len(task.process.tasks) > 1:
+            return False
+        return not _holds_something(task.process.pid)
+
+    def _without_asking(self) -> None:
+        """Newborn processes go up to their first point; who waited for a child goes on."""
+        again = True
+        while again:
+            again = False
+            for task in self.conductor.ready():
+                kind = self._free_kind(task)
+                if kind is not None and task.tid in self.conductor.tasks:
+                    self._watched(task, kind)
+                    again = True
+
+    def _free_kind(self, task: Task) -> str | None:
+        kind = None
+        if task.state == "new" and task.number == 1:
+            kind = "birth"
+        elif task.state == "call" and task.call and task.call.name in _WAITS and self._is_free(task):
+            kind = "wait"
+        elif task.state == "ready" and task.call and task.call.name in (*_WAITS, "execve"):
+            kind = "wait"
+        return None if kind is None or (kind, task.process.path) in self.known else kind
+
+    def _watched(self, task: Task, kind: str) -> None:
+        """Let a task go on without asking, and see whether anybody could notice."""
+        watch = _Watch(task, (kind, task.process.path), self.conductor)
+        self._go_on(task, watch)
+        if task.tid in self.conductor.tasks:
+            watch.check(self)
+        watch.check_output(self)
+
+    # --- who looks ----------------------------------------------------------------------------------
+
+    def _look_for_observers(self, task: Task, call: Made) -> None:
+        """Whoever asks which child ended, or whether one has, makes ends a matter of order."""
+        if call.name in _WAITS:
+            children = [p for p in self.conductor.processes if p.parent is task.process and not p.reaped]
+            asks_which = call.name == "waitid" or bool(call.args[1])
+            any_child = call.name == "waitid" or signed32(call.args[0]) <= 0
+            if _options(call) & _WNOHANG or (len(children) > 1 and asks_which and any_child):
+                self._notice(("exit", ()))
+        elif call.name == "kill" and signed32(call.args[0]) != task.process.pid and call.args[1] == 0:
+            self._notice(("exit", ()))
+
+    def _notice(self, notice: Notice) -> None:
+        if notice not in self.known:
+            raise Noticed(notice)
+
+
+class _Watch:
+    """Whether a stretch of a process's life wrote output or touched memory it shares."""
+
+    def __init__(self, task: Task, notice: Notice, conductor: Conductor) -> None:
+        self.notice = notice
+        self.conductor = conductor
+        self.alone = len(conductor.tasks) == 1
+        self.written = conductor.outputs.size
+        self.touch = None if self.alone else Touch(task.process.pid)
+
+    def check(self, run: Run) -> None:
+        if self.touch is not None and self.touch.happened():
+            run._notice(self.notice)
+
+    def check_output(self, run: Run) -> None:
+        if not self.alone and self.conductor.outputs.size != self.written:
+            run._notice(self.notice)
+
+
+def _describe(task: Task) -> str:
+    """A choice in words that are the same in every run: who, and before what."""
+    if task.state == "call" and task.call is not None:
+        return f"{task.who}: {task.call.name}"
+    if task.deadline is not None and task.state in ("asleep", "fired"):
+        return f"{task.who}: its time is over"
+    if task.state == "signal" and task.pending is not None:
+        return f"{task.who}: signal {task.pending.number}"
+    return f"{task.who}: {'begins' if task.state == 'new' else 'goes on'}"
+
+
+def _options(call: Made) -> int:
+    return call.args[3 if call.name == "waitid" else 2]
+
+
+def _holds_something(pid: int) -> bool:
+    """The process has a pipe, a socket or a lock, which others will miss when it ends."""
+    try:
+        fds = os.listdir(f"/proc/{pid}/fd")
+        for fd in fds:
+            link = os.readlink(f"/proc/{pid}/fd/{fd}")
+            if link.startswith(("pipe:", "socket:", "anon_inode:")) or _is_special(pid, fd, link):
+                return True
+    except OSError:
+        return True
+    return False
+
+
+def _is_special(pid: int, fd: str, link: str) -> bool:
+    """A FIFO, a queue, or a file that is locked through this descriptor."""
+    import stat
+
+    if link.startswith("/dev/"):
+        return False
+    if stat.S_ISFIFO(os.stat(f"/proc/{pid}/fd/{fd}").st_mode):
+        return True
+    with open(f"/proc/{pid}/fdinfo/{fd}", encoding="ascii", errors="replace") as file:
+        return "lock:" in file.read()
