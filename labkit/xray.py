@@ -34,7 +34,7 @@ from labkit.look import (
 )
 from labkit.look.family import Names
 from labkit.look.recall import Recall
-from labkit.scene import Other, Process, Scene, State
+from labkit.scene import Descriptor, Other, Process, Scene, State
 
 __all__ = ["XRay", "capabilities", "xray"]
 
@@ -130,8 +130,9 @@ def _taken(look: Look, pids: tuple[int, ...], names: Names) -> Scene:
         if finish:
             finish(look)
     strangers.complete(look)
+    tables = descriptors.describe_all(look)
     return Scene(
-        processes=tuple([_process(look, pid) for pid in look.seen]),
+        processes=tuple([_process(look, pid, tables) for pid in look.seen]),
         objects=tuple(look.objects.values()),
         limits=look.all_limits(),
     )
@@ -170,7 +171,7 @@ def _plain(look: Look, held: list[Held]) -> None:
         look.add(Other(id=id, kind="other", name=processes.words(row.link)))
 
 
-def _process(look: Look, pid: int) -> Process:
+def _process(look: Look, pid: int, tables: Mapping[int, tuple[Descriptor, ...] | None]) -> Process:
     seen = look.seen[pid]
     all_threads = look.threads[pid]
     main = next((thread for thread in all_threads if thread.tid == pid), None)
@@ -187,7 +188,7 @@ def _process(look: Look, pid: int) -> Process:
         exit=processes.ended(seen.stat) if seen.ended else None,
         threads=all_threads,
         blocked=main.blocked if main else None,
-        descriptors=descriptors.describe(look, pid),
+        descriptors=tables.get(pid),
         mappings=look.mappings.get(pid, ()),
         signals=signals.describe(seen.status),
     )

@@ -171,11 +171,16 @@ def read_leader(pid: int) -> int:
 _schedule_file: list[bytes] = []
 
 
-def read_schedule(base: bytes) -> bytes:
-    """A text that changes whenever the thread has run: `base` is its /proc directory, with a slash."""
+def schedule_file() -> bytes:
+    """The file of a thread whose text changes whenever it has run."""
     if not _schedule_file:
         _schedule_file.append(_best_schedule_file())
-    return read(base + _schedule_file[0])
+    return _schedule_file[0]
+
+
+def read_schedule(base: bytes) -> bytes:
+    """A text that changes whenever the thread has run: `base` is its /proc directory, with a slash."""
+    return read(base + schedule_file())
 
 
 def _best_schedule_file() -> bytes:

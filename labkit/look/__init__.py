@@ -78,6 +78,8 @@ class Seen(NamedTuple):
     command: str
     schedule: bytes
     """A text that changes whenever its main thread runs, read before `stat`."""
+    still: bool
+    """It has not run since the last look: its memory map and its table of descriptors are the same."""
 
     @property
     def ended(self) -> bool:
@@ -225,18 +227,15 @@ class Look:
         return self._maps[pid]
 
     def _maps_of(self, seen: Seen) -> list[proc.Map] | None:
-        pid = seen.stat.pid
-        asleep = len(seen.threads) == 1 and seen.stat.state in "SDTt"
-        slept, maps = self.recall.maps.get(pid, (None, None))
-        if asleep and slept == (seen.stat.start, seen.schedule):
-            return maps  # type: ignore[no-any-return]
+        pid, known = seen.stat.pid, self.recall.maps
+        if seen.still and pid in known:
+            return known[pid]
         try:
             text = proc.read(b"/proc/%d/maps" % seen.witness, whole=True)
         except (Vanished, OSError):
             return None
-        maps = self.recall.parsed(("maps", pid), text, parse_shown)
-        self.recall.maps[pid] = ((seen.stat.start, seen.schedule) if asleep else None, maps)
-        return maps
+        known[pid] = self.recall.parsed(("maps", pid), text, parse_shown)
+        return known[pid]
 
     def memory(self, pid: int, address: int, size: int) -> bytes | None:
         """Bytes of a process's memory; None when they can't all be read."""

@@ -23,6 +23,7 @@ class Memory:
     def __init__(self) -> None:
         self.order: dict[Key, int] = {}
         self.numbers: dict[Key, int] = {}
+        self.tables: dict[int, list[Held] | None] = {}
         self.highest = 0
 
 
@@ -36,6 +37,10 @@ def number(look: Look) -> None:
         return
     memory: Memory = look.recall.descriptions or Memory()
     look.recall.descriptions = memory
+    if memory.tables == look.held and all(seen.still for seen in look.seen.values()):
+        look.descriptions = memory.numbers
+        return
+    memory.tables = look.held
     place: dict[Key, int] = {}
     groups: list[list[Key]] = []
     order: dict[Key, int] = {}
@@ -61,7 +66,7 @@ def _give_numbers(look: Look, memory: Memory, groups: list[list[Key]]) -> None:
         given.add(number)
         for key in group:
             look.descriptions[key] = number
-    memory.numbers = dict(look.descriptions)
+    memory.numbers = look.descriptions
 
 
 def _buckets(look: Look, place: dict[Key, int]) -> dict[Hashable, list[Key]]:

@@ -41,7 +41,7 @@ def read(look: Look) -> None:
 def _table(look: Look, pid: int, witness: int) -> list[Held]:
     rows = []
     base = b"/proc/%d/" % witness
-    for fd in proc.numbers_in(base + b"fd"):
+    for fd in _numbers(look, pid, base):
         try:
             rows.append(_row(look, pid, fd, base))
         except Vanished:
@@ -49,13 +49,20 @@ def _table(look: Look, pid: int, witness: int) -> list[Held]:
     return rows
 
 
+def _numbers(look: Look, pid: int, base: bytes) -> list[int]:
+    tables = look.recall.tables
+    if not look.seen[pid].still or pid not in tables:
+        tables[pid] = proc.numbers_in(base + b"fd")
+    return tables[pid]
+
+
 def _row(look: Look, pid: int, fd: int, base: bytes) -> Held:
     """One row; the one of the last look when the kernel says the very same about it.
 
     A pipe or socket is known by its mount and inode, so that its link need not be read again.
     """
-    text = proc.read(base + b"fdinfo/%d" % fd)
     recall = look.recall
+    text = recall.files.read(base + b"fdinfo/%d" % fd)
     known = recall.rows.get((pid, fd))
     if known is not None and known[0] == text and known[1]:
         row: Held = known[2]
@@ -83,12 +90,17 @@ def _linked(base: bytes, pid: int, fd: int, info: proc.FdInfo) -> Held:
     return Held(pid, fd, link, info, stat)
 
 
-def describe(look: Look, pid: int) -> tuple[Descriptor, ...] | None:
-    """The table as the Scene has it, once every object is placed."""
-    rows = look.held.get(pid)
-    if rows is None:
-        return None
-    return tuple([_described(look, row) for row in rows])
+def describe_all(look: Look) -> dict[int, tuple[Descriptor, ...] | None]:
+    """Every table as the Scene has it, once every object is placed."""
+    recall, made_of = look.recall, (look.held, look.placed, look.descriptions)
+    if recall.tables_of != made_of:
+        recall.tables_of = made_of
+        recall.tables_described = {pid: _described_table(look, rows) for pid, rows in look.held.items()}
+    return recall.tables_described
+
+
+def _described_table(look: Look, rows: list[Held] | None) -> tuple[Descriptor, ...] | None:
+    return None if rows is None else tuple([_described(look, row) for row in rows])
 
 
 def _described(look: Look, row: Held) -> Descriptor:

@@ -21,9 +21,10 @@ STATES: dict[str, State] = {
 class Found:
     """What was read of one process while the family was gathered."""
 
-    __slots__ = ("schedule", "stat", "threads")
+    __slots__ = ("schedule", "stat", "still", "threads")
 
-    def __init__(self, stat: proc.Stat, threads: tuple[int, ...], schedule: bytes) -> None:
+    def __init__(self, stat: proc.Stat, threads: tuple[int, ...], schedule: bytes, still: bool) -> None:
+        self.still = still
         self.stat = stat
         self.threads = threads
         self.schedule = schedule
@@ -41,8 +42,10 @@ def find(look: Look, pids: Iterable[int], names: Names) -> None:
         ):
             if pid not in look.seen:
                 name = names.name(one.stat, root, alone)
-                status, command = _status(look, pid), _command(look, pid, one.stat)
-                look.seen[pid] = Seen(one.stat, status, one.threads, name, root, command, one.schedule)
+                status, command = _status(look, pid), _command(look, one)
+                look.seen[pid] = Seen(
+                    one.stat, status, one.threads, name, root, command, one.schedule, one.still
+                )
 
 
 class _Search:
@@ -85,15 +88,16 @@ class _Search:
         return [(one.stat.session, pid) for pid, one in read if one and one.stat.session in found]
 
     def _read(self, pid: int) -> Found | None:
-        base = b"/proc/%d/" % pid
+        base, recall = b"/proc/%d/" % pid, self.look.recall
         try:
-            schedule = proc.read_schedule(base)
-            stat = self.look.recall.parsed((pid, "stat"), proc.read(base + b"stat"), proc.parse_stat)
+            schedule = recall.files.read(base + proc.schedule_file())
+            stat = recall.parsed((pid, "stat"), recall.files.read(base + b"stat"), proc.parse_stat)
             one = stat.threads == 1 and stat.state not in "ZX"
             threads = (pid,) if one else tuple(proc.numbers_in(base + b"task"))
         except (Vanished, PermissionError):
             return None
-        return Found(stat, threads, schedule)
+        still = recall.still(pid, schedule, one and stat.state in "SDT")
+        return Found(stat, threads, schedule, still)
 
     def _children(self, pid: int, threads: tuple[int, ...]) -> list[int]:
         if not proc.shows_children():
@@ -101,7 +105,8 @@ class _Search:
         children: list[int] = []
         for tid in threads:
             try:
-                children += proc.parse_children(proc.read(b"/proc/%d/task/%d/children" % (pid, tid)))
+                text = self.look.recall.files.read(b"/proc/%d/task/%d/children" % (pid, tid))
+                children += proc.parse_children(text)
             except (Vanished, PermissionError):
                 continue
         return children
@@ -126,22 +131,26 @@ def _threads_or_none(pid: int) -> tuple[int, ...]:
 
 def _status(look: Look, pid: int) -> proc.Status | None:
     try:
-        return look.recall.parsed((pid, "status"), proc.read(b"/proc/%d/status" % pid), proc.parse_status)
+        text = look.recall.files.read(b"/proc/%d/status" % pid)
+        return look.recall.parsed((pid, "status"), text, proc.parse_status)
     except (Vanished, PermissionError):
         return None
 
 
-def _command(look: Look, pid: int, stat: proc.Stat) -> str:
-    try:
-        text = proc.read(b"/proc/%d/cmdline" % pid)
-    except (Vanished, PermissionError):
-        text = b""
-    if not text:
-        return words(stat.command)
-    return look.recall.parsed((pid, "command"), text, _command_line)
+def _command(look: Look, one: Found) -> str:
+    pid, known = one.stat.pid, look.recall.commands
+    if not one.still or pid not in known:
+        try:
+            text = proc.read(b"/proc/%d/cmdline" % pid)
+        except (Vanished, PermissionError):
+            text = b""
+        known[pid] = look.recall.parsed((pid, "command"), text, _command_line) or words(one.stat.command)
+    return known[pid]
 
 
 def _command_line(text: bytes) -> str:
+    if not text:
+        return ""
     arguments = [words(argument) for argument in text.removesuffix(b"\0").split(b"\0")]
     return " ".join(a if a and not set(a) & set(" \t\n'\"") else f"'{a}'" for a in arguments)
 

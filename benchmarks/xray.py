@@ -1,0 +1,145 @@
+"""One look at 8 processes with 88 descriptors and 32 pipes: ours beside `lsof`, `ipcs` and `ss`.
+
+    .venv/bin/python benchmarks/xray.py            the whole
+    .venv/bin/python benchmarks/xray.py --quick    without the growth
+
+Everything is measured in this one run, so that the ratios hold on any machine. `floor` is a C program
+that makes the same reads (xray_floor.c) and keeps nothing of them.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+
+from labkit.xray import XRay
+
+HERE = Path(__file__).resolve().parent
+PIPES = 32
+
+
+def family(processes: int) -> int:
+    """The pid of a parent whose family of `processes` holds 11 descriptors each, 4 pipes a process."""
+    ready, tell = os.pipe()
+    parent = os.fork()
+    if parent:
+        os.close(tell)
+        for _ in range(processes):
+            assert os.read(ready, 1) == b"."
+        os.close(ready)
+        return parent
+    os.setsid()
+    os.dup2(tell, 100)
+    null = os.open(os.devnull, os.O_RDWR)
+    for fd in (0, 1, 2):
+        os.dup2(null, fd)
+    os.closerange(3, 100)
+    os.closerange(101, 4096)
+    for _ in range(processes - 1):
+        if os.fork() == 0:
+            break
+    _hold()
+
+
+def _hold() -> NoReturn:
+    """3 standard descriptors and 8 ends of 4 pipes, one with bytes in it; then asleep."""
+    pipes = [os.pipe() for _ in range(4)]
+    os.write(pipes[1][1], b"some bytes that wait to be read")
+    os.write(100, b".")
+    os.close(100)
+    signal.pause()
+    os._exit(0)
+
+
+def end(parent: int) -> None:
+    """No process of the family is left."""
+    os.killpg(parent, signal.SIGKILL)
+    os.waitpid(parent, 0)
+
+
+def best(action: Callable[[], object], times: int) -> float:
+    """The shortest time of one, in milliseconds: what else runs on the machine only adds to it."""
+    taken = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        action()
+        taken.append((time.perf_counter() - begin) * 1e3)
+    return min(taken)
+
+
+def tools(pids: list[int]) -> None:
+    """What one would type instead."""
+    listed = ",".join(map(str, pids))
+    for command in (["lsof", "-E", "-p", listed], ["ipcs", "-a"], ["ss", "-a", "-p"]):
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=False)
+
+
+def floor(pids: list[int], folder: str) -> float:
+    """Milliseconds for the same reads in C."""
+    program = f"{folder}/floor"
+    subprocess.run(["gcc", "-O2", "-o", program, str(HERE / "xray_floor.c")], check=True)
+    done = subprocess.run([program, "300", *map(str, pids)], check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def compare(times: int) -> None:
+    """The table of one look."""
+    parent = family(8)
+    try:
+        camera = XRay()
+        scene = camera.look(parent)
+        pids = [process.pid for process in scene.processes]
+        held = sum(len(process.descriptors or ()) for process in scene.processes)
+        pipes = sum(thing.kind == "pipe" for thing in scene.objects)
+        print(f"{len(pids)} processes, {held} descriptors, {pipes} pipes")
+        ours = best(lambda: camera.look(parent), times)
+        first = best(lambda: XRay().look(parent), times // 4)
+        theirs = best(lambda: tools(pids), max(times // 20, 5))
+        print(f"  labkit, each look of a view      {ours:8.3f} ms")
+        print(f"  labkit, a first look             {first:8.3f} ms")
+        print(f"  lsof + ipcs + ss                 {theirs:8.3f} ms   {theirs / ours:5.1f} times a look (aim: 40)")
+        with tempfile.TemporaryDirectory() as folder:
+            lowest = floor(pids, folder)
+        print(f"  the same reads in C              {lowest:8.3f} ms   a look is {ours / lowest:.1f} times that (aim: 5)")
+    finally:
+        end(parent)
+
+
+def growth() -> None:
+    """A look's time against the number of processes."""
+    for processes in (8, 80, 400):
+        parent = family(processes)
+        try:
+            camera = XRay()
+            camera.look(parent)
+            taken = best(lambda: camera.look(parent), 9)
+            print(f"  {processes:4d} processes  {taken:8.2f} ms   {taken / processes * 1e3:6.1f} µs each")
+        finally:
+            end(parent)
+
+
+def cold_start() -> None:
+    """`labkit xray PID`, from nothing."""
+    parent = family(8)
+    try:
+        command = [sys.executable, "-m", "labkit", "xray", str(parent), "--json"]
+        taken = best(lambda: subprocess.run(command, stdout=subprocess.DEVNULL, check=True), 9)
+        print(f"  labkit xray PID, cold            {taken:8.1f} ms   (aim: under 250)")
+    finally:
+        end(parent)
+
+
+if __name__ == "__main__":
+    compare(200)
+    cold_start()
+    if "--quick" not in sys.argv:
+        growth()
