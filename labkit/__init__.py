@@ -12,7 +12,7 @@ before it (`tests/test_layers.py` sees to that):
     focus.py       a Scene -> the part of it that was asked for by name; pure
     draw/          a Scene -> text, graphviz, SVG; pure
     names.py       names, keys and paths that belong to one notebook
-    room.py        a command -> the same command in namespaces of its own
+    room.py, kernelspec/   a command -> the same command in namespaces of its own; the Jupyter kernel in one
     compiler.py    C source -> a program, and gcc's words against the cell's lines
     launcher.py    runs a cell's Python source as `__main__`; imports nothing of ours
     programs.py    a cell's source -> a command (Python, C, shell)
@@ -21,7 +21,13 @@ before it (`tests/test_layers.py` sees to that):
     film.py        program(s) -> a Film: a Scene for every system call
     explore.py     program(s) -> outcomes, over every schedule
     view.py, ui/   a Scene or a Film -> a live widget
-    exercises.py   an answer -> a report
+    reports.py     what a judge says about an answer, and the text a learner reads; pure
+    exercises.py   exercises and their criteria, as an author writes them and a course keeps them
+    judge/         an answer -> a report, found out from outside by real processes
+    notebooks.py   notebook files as plain data, and the answers in them
+    building.py    masters -> exercises
+    nbval_plugin.py  what nbval lacks to be trusted with our notebooks
+    checking.py    one learner's notebook -> what nbval says of each exercise
     grading.py     many answers -> a gradebook
     magics/        what a notebook sees
     cli/           what a terminal sees

@@ -24,6 +24,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 OUTSIDE = "LABKIT_OUTSIDE_IPC"
 """The environment variable that tells a room's processes which IPC namespace they are *not* in."""
@@ -83,11 +84,49 @@ def inside() -> bool:
     return outside is not None and outside != _ipc_namespace()
 
 
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A notebook's room, seen from outside."""
+
+    pid: int
+    """Of the notebook's own process, as it is numbered out here."""
+    notebook: str
+    """The notebook's path, as Jupyter knows it, or the name of its connection file."""
+    environment: dict[str, str]
+    """What programs find in there."""
+
+
+def open_rooms() -> tuple[Room, ...]:
+    """The rooms that this user may look into, in the order in which they were opened."""
+    found: dict[str, Room] = {}
+    for pid in sorted(map(int, filter(str.isdigit, os.listdir("/proc")))):
+        try:
+            namespace = os.readlink(f"/proc/{pid}/ns/ipc")
+            environment = _environment(pid)
+        except OSError:  # it has gone, or is not ours to look at
+            continue
+        if OUTSIDE in environment and namespace not in (environment[OUTSIDE], _ipc_namespace(), *found):
+            found[namespace] = Room(pid, _notebook(pid, environment), environment)
+    return tuple(found.values())
+
+
+def _environment(pid: int) -> dict[str, str]:
+    with open(f"/proc/{pid}/environ", "rb") as file:
+        entries = (entry.partition(b"=") for entry in file.read().split(b"\0") if entry)
+        return {os.fsdecode(name): os.fsdecode(value) for name, _, value in entries}
+
+
+def _notebook(pid: int, environment: dict[str, str]) -> str:
+    if session := environment.get("JPY_SESSION_NAME"):
+        return session
+    with open(f"/proc/{pid}/cmdline", "rb") as file:
+        words = os.fsdecode(file.read()).split("\0")
+    return next((os.path.basename(word) for word in words if word.endswith(".json")), words[0])
+
+
 def bubblewrap() -> str | None:
     """The path of bubblewrap's program, or None."""
-    return shutil.which("bwrap") or shutil.which(
-        "bwrap", path="/usr/local/bin:/usr/bin:/bin"
-    )
+    return shutil.which("bwrap") or shutil.which("bwrap", path="/usr/local/bin:/usr/bin:/bin")
 
 
 @functools.cache
@@ -109,18 +148,13 @@ def why_no_room() -> str | None:
 def explain(complaint: str) -> str:
     """Why bubblewrap failed, from what it said and from what the kernel says, with the remedy."""
     if _setting("user/max_user_namespaces") == "0":
-        return _refused(
-            "user.max_user_namespaces is 0", "user.max_user_namespaces=15000"
-        )
+        return _refused("user.max_user_namespaces is 0", "user.max_user_namespaces=15000")
     if _setting("kernel/unprivileged_userns_clone") == "0" and os.geteuid() != 0:
         return _refused(
             "kernel.unprivileged_userns_clone is 0",
             "kernel.unprivileged_userns_clone=1",
         )
-    if (
-        _setting("kernel/apparmor_restrict_unprivileged_userns") == "1"
-        and os.geteuid() != 0
-    ):
+    if _setting("kernel/apparmor_restrict_unprivileged_userns") == "1" and os.geteuid() != 0:
         return _APPARMOR.format(bwrap=bubblewrap() or "/usr/bin/bwrap")
     if "mount proc" in complaint:
         return f"part of /proc is hidden here, as containers do ({complaint}). {_CONTAINER}"
