@@ -10,7 +10,7 @@ functions whose docstring is what a learner reads.
         \"\"\"writes everything when the pipe is small\"\"\"
         …
 
-A criterion is handed an `Answer` (see `answers.py`). It calls `fail` with a sentence about what it saw,
+A criterion is handed an `Answer` (see `judge/answers.py`). It calls `fail` with a sentence about what it saw,
 or returns such a sentence (or nothing) when the criterion held. The name of the exercise is the name
 of the module's variable.
 """
@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from labkit.errors import LabError
 
 if TYPE_CHECKING:
-    from labkit.answers import Answer
+    from labkit.judge.answers import Answer
 
 LANGUAGES = ("python", "shell", "c")
 

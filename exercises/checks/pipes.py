@@ -163,6 +163,10 @@ def every_writer(answer):
     early.close()
     late.wait_empty()
     _wait_reading(running, first + second)
+    if not running.waits_for_ever():
+        answer.wait_quiet(lambda: running.ended, seconds=1)
+    if running.ended and not running.raised():
+        fail("It gave up waiting while a writer was still there: 2000 of 5000 bytes.")
     late.write(second)
     late.close()
     _expect_returned(running, first + second)

@@ -19,7 +19,7 @@ def load(shell: Any) -> None:
 def exercise(line: str, cell: str) -> None:
     """Judge this cell: print what holds and what doesn't."""
     from labkit.exercises import Course
-    from labkit.judging import judge
+    from labkit.judge.asking import judge
 
     name = _name(line, "%%exercise")
     course = Course.find()

@@ -1,0 +1,12 @@
+# fails: sleeps until there is room in a full non-blocking pipe
+# hears: it slept in `clock_nanosleep` and tried again
+import os
+import time
+
+
+def write_all(fd, data):
+    while data:
+        try:
+            data = data[os.write(fd, data) :]
+        except BlockingIOError:
+            time.sleep(0.01)

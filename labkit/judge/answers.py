@@ -1,0 +1,207 @@
+"""What a criterion is handed: the answer, to be started as real processes and watched from outside.
+
+    r, w = answer.pipe()
+    running = answer.call("write_all", w, data)     # a descriptor that is given away is no longer ours
+    running.wait_asleep()                           # the pipe is full
+    running.signal("SIGUSR1")
+    received = r.read_all()                         # until the end
+    running.result()                                # waits for its end; fails when it raised
+
+All waiting is done in one place, `Answer.wait`, which meanwhile reads what the answer prints and claims,
+looks whether it is in a deadlock, and ends the criterion when its time is over.
+"""
+
+from __future__ import annotations
+
+import base64
+import fcntl
+import os
+import select
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from labkit.exercises import Failed
+from labkit.judge import hangs
+from labkit.judge.cage import Cage
+from labkit.judge.ends import End
+from labkit.judge.running import Running
+from labkit.judge.sandbox import LIMITS
+from labkit.scene import Scene
+
+FIRST_LOOK = 0.05
+"""Seconds of silence after which an answer is looked at for the first time: is it in a deadlock?"""
+
+
+class TimeUp(Failed):
+    """The time of a criterion is over."""
+
+
+class Answer:
+    """An answer's text, and the means to run it."""
+
+    def __init__(
+        self,
+        text: str,
+        cage: Cage,
+        seconds: float,
+        listen: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.text = text
+        self.folder = cage.fresh_folder()
+        """The answer's working directory, by the path it has there; empty at the start."""
+        self.runs: list[Running] = []
+        self._cage = cage
+        self._seconds = seconds
+        self._deadline = time.monotonic() + seconds
+        self._listen = listen
+        self._limits = LIMITS | {"RLIMIT_CPU": int(seconds) + 1}
+        self._ends: list[End] = []
+        self._poll = select.poll()
+        self._callbacks: dict[int, Callable[[], object]] = {}
+
+    # --- things to give to an answer ---
+
+    def pipe(self, capacity: int | None = None) -> tuple[End, End]:
+        """A new pipe, as (read end, write end); `capacity` in bytes where it matters."""
+        r, w = os.pipe()
+        if capacity is not None:
+            fcntl.fcntl(w, fcntl.F_SETPIPE_SZ, capacity)
+        return End(self, r, os.O_RDONLY), End(self, w, os.O_WRONLY)
+
+    def bytes(self, count: int) -> bytes:
+        """So many bytes that nobody can know beforehand."""
+        return os.urandom(count)
+
+    # --- running it ---
+
+    def call(
+        self, function: str, *arguments: Any, handle: Sequence[str] = (), text: str | None = None
+    ) -> Running:
+        """Start a process that defines what is in the cell and calls one function of it."""
+        given = [argument for argument in arguments if isinstance(argument, End)]
+        job = {"do": "call", "function": function, "arguments": _plain(arguments, given)}
+        return self._start(function, job, given, handle, text)
+
+    def run(self, *given: End, stdin: End | None = None, handle: Sequence[str] = ()) -> Running:
+        """Start the cell as a program of its own; ends given become its descriptors 3, 4, 5…"""
+        return self._start("your program", {"do": "run"}, list(given), handle, None, stdin)
+
+    def _start(
+        self,
+        name: str,
+        job: dict[str, Any],
+        given: list[End],
+        handle: Sequence[str],
+        text: str | None = None,
+        stdin: End | None = None,
+    ) -> Running:
+        job |= {"text": text or self.text, "folder": self.folder, "handle": list(handle)}
+        job |= {"limits": self._limits, "environment": _environment()}
+        out, theirs = os.pipe()
+        null = os.open(os.devnull, os.O_RDONLY)
+        try:
+            stdio = [stdin.fd if stdin else null, theirs, theirs]
+            spawned = self._cage.spawn(job, stdio, [end.fd for end in given])
+        finally:
+            os.close(theirs)
+            os.close(null)
+        for end in {*given, *([stdin] if stdin else [])}:
+            end.close()
+        running = Running(self, name, spawned.pid, spawned.pidfd, spawned.claims, out)
+        self.runs.append(running)
+        return running
+
+    # --- seeing it ---
+
+    def scene(self) -> Scene:
+        """An X-ray of everything of the answer's, now."""
+        pids = [run.pid for run in self.runs if not run.ended]
+        return self._cage.witness.scene(pids, {run.pid: run.name for run in self.runs})
+
+    def files(self) -> list[str]:
+        """The names in the answer's folder, in order."""
+        folder = self._cage.open_folder()
+        try:
+            return sorted(os.listdir(folder))
+        finally:
+            os.close(folder)
+
+    @property
+    def ended(self) -> bool:
+        """True when every process that was started has ended."""
+        return all(run.ended for run in self.runs)
+
+    # --- waiting ---
+
+    def listen(self, fd: int, events: int, callback: Callable[[], object]) -> None:
+        """While waiting, call this when the descriptor has such events."""
+        self._callbacks[fd] = callback
+        self._poll.register(fd, events)
+
+    def forget(self, fd: int) -> None:
+        if self._callbacks.pop(fd, None):
+            self._poll.unregister(fd)
+
+    def wait(self, until: Callable[[], bool], *, every: float = 0.5, hang: bool = True) -> None:
+        """Wait for a condition, looking again `every` so many seconds at least.
+
+        Fails when the answer is in a deadlock (unless told not to care) and when time is over.
+        """
+        look = time.monotonic() + FIRST_LOOK
+        while not until():
+            self._listen()
+            now = time.monotonic()
+            if now >= self._deadline:
+                raise self._time_up()
+            if hang and now >= look:
+                self._fail_if_stuck(until)
+                look = time.monotonic() + 0.5
+            self._turn(min(every, look - now if hang and look > now else every, self._deadline - now))
+
+    def wait_quiet(self, until: Callable[[], bool], seconds: float = 0.5) -> None:
+        """Wait for a condition, but not for long, and without complaint if it does not come."""
+        end = time.monotonic() + seconds
+        while not until() and time.monotonic() < end:
+            self._turn(0.005)
+
+    def _turn(self, seconds: float) -> None:
+        """Handle what comes within so many seconds."""
+        for fd, _ in self._poll.poll(max(seconds, 0) * 1000):
+            if fd in self._callbacks:
+                self._callbacks[fd]()
+
+    def _fail_if_stuck(self, until: Callable[[], bool]) -> None:
+        pids = [run.pid for run in self.runs if not run.ended]
+        stuck = hangs.deadlock(self.scene(), pids) if pids else None
+        if stuck and not until():
+            raise Failed(f"It never ends: {stuck.because}", stuck.picture)
+
+    def _time_up(self) -> TimeUp:
+        said = hangs.describe(self.scene())
+        return TimeUp(f"Not done after {self._seconds:g} seconds{said.because}.", said.picture)
+
+    def close(self) -> None:
+        """Let go of everything; the processes are the cage's to end."""
+        for run in self.runs:
+            run.close()
+        for end in list(self._ends):
+            end.close()
+
+
+def _plain(arguments: Sequence[Any], given: list[End]) -> list[Any]:
+    """Arguments as JSON; an end becomes the number that the answer will know it by."""
+    plain: list[Any] = []
+    for argument in arguments:
+        if isinstance(argument, End):
+            plain.append(3 + given.index(argument))
+        elif isinstance(argument, bytes):
+            plain.append({"bytes": base64.b64encode(argument).decode("ascii")})
+        else:
+            plain.append(argument)
+    return plain
+
+
+def _environment() -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if name.startswith(("LABKIT_ROOM", "LC_"))}
+    return {"PATH": os.environ.get("PATH", os.defpath), "LANG": "C.UTF-8", "HOME": "/", **kept}

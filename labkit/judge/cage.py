@@ -1,0 +1,313 @@
+"""Where an answer's processes live while it is judged: started, seen and ended from outside.
+
+One owner, the judge, which must be their ancestor and subreaper. Everything learnt here comes from the
+Linux kernel: pids from SCM_CREDENTIALS, ends from pidfds, exit statuses from the process table.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from labkit.errors import LabError, Vanished
+from labkit.judge.sandbox import FOLDER, PACKAGE, SECCOMP_FD, Wall, seccomp_filter
+from labkit.judge.witness import Witness
+from labkit.kernel import proc
+
+NURSERY = str(PACKAGE / "judge" / "nursery.py")
+PATIENCE_S = 20
+_CREDENTIALS = struct.Struct("iII")
+
+
+class Spawned(NamedTuple):
+    """A process of the answer that has just begun."""
+
+    pid: int
+    pidfd: int
+    claims: socket.socket
+
+
+class Cage:
+    """Starts processes of an answer behind a wall, and takes all of them away again."""
+
+    def __init__(self, wall: Wall) -> None:
+        self.wall = wall
+        self.nursery_pid = 0
+        self._nursery: subprocess.Popen[bytes] | None = None
+        self._control: socket.socket | None = None
+        self._witness: Witness | None = None
+        self._folder: str | None = None
+
+    @classmethod
+    def behind(cls, walls: Iterator[Wall]) -> Cage:
+        """A cage behind the first of these walls that this machine can build."""
+        for wall in walls:
+            cage = cls(wall)
+            try:
+                cage._ready()
+                return cage
+            except LabError:
+                cage.close()
+        raise LabError("None of the walls could be built around the answer.")
+
+    # --- starting ---
+
+    def spawn(self, job: dict[str, Any], stdio: Sequence[int], given: Sequence[int]) -> Spawned:
+        """Start the answer on a job; the descriptors given become its 3, 4, 5…"""
+        ours, theirs = _pair()
+        paper = _memfd(json.dumps(job).encode())
+        try:
+            self._request([paper, *stdio, theirs.fileno(), *given])
+        finally:
+            os.close(paper)
+            theirs.close()
+        pid = _greeted(ours)
+        pidfd = os.pidfd_open(pid)
+        ours.send(b"go")
+        return Spawned(pid, pidfd, ours)
+
+    def _request(self, fds: list[int]) -> None:
+        try:
+            socket.send_fds(self._ready(), [b"start"], fds)
+        except (BrokenPipeError, ConnectionResetError):  # an answer has ended its own nursery
+            self.close()
+            socket.send_fds(self._ready(), [b"start"], fds)
+
+    def _ready(self) -> socket.socket:
+        if self._control is None:
+            ours, theirs = _pair()
+            self._nursery = self._start(theirs.fileno())
+            theirs.close()
+            self._control = ours
+            self.nursery_pid = _greeted(ours)
+        return self._control
+
+    def _start(self, control: int) -> subprocess.Popen[bytes]:
+        with contextlib.ExitStack() as stack:
+            fds = [control]
+            argv = [*self.wall.argv, sys.executable, "-I", NURSERY, str(control)]
+            if self.wall.seccomp:
+                fds.append(_memfd(seccomp_filter()))
+                stack.callback(os.close, fds[-1])
+                argv = [str(fds[-1]) if word == SECCOMP_FD else word for word in argv]
+            null = subprocess.DEVNULL
+            return subprocess.Popen(
+                argv, stdin=null, stdout=null, stderr=null, pass_fds=fds, start_new_session=True, cwd="/"
+            )
+
+    # --- its folder ---
+
+    def fresh_folder(self) -> str:
+        """An empty working directory; its path as the answer knows it."""
+        self._ready()
+        self.remove_folder()
+        if self.wall.own_files:
+            os.mkdir(os.path.basename(FOLDER), dir_fd=(tmp := self._tmp()))
+            if self.wall.uid is not None:
+                os.chown(os.path.basename(FOLDER), self.wall.uid, self.wall.uid, dir_fd=tmp)
+            os.close(tmp)
+            self._folder = FOLDER
+        else:
+            self._folder = tempfile.mkdtemp(prefix="labkit-answer-")
+        return self._folder
+
+    def open_folder(self) -> int:
+        """A descriptor of the folder, reached through no link of the answer's making."""
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+        if not self.wall.own_files:
+            return os.open(self._folder or "", flags)
+        tmp = self._tmp()
+        try:
+            return os.open(os.path.basename(FOLDER), flags, dir_fd=tmp)
+        finally:
+            os.close(tmp)
+
+    def remove_folder(self) -> None:
+        if self._folder is None:
+            return
+        folder, self._folder = self._folder, None
+        if not self.wall.own_files:
+            shutil.rmtree(folder, ignore_errors=True)
+            return
+        tmp = self._tmp()
+        with contextlib.suppress(OSError):
+            shutil.rmtree(os.path.basename(folder), dir_fd=tmp)
+        os.close(tmp)
+
+    def _tmp(self) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+        root = os.open(f"/proc/{self.nursery_pid}/root", os.O_PATH | os.O_DIRECTORY)
+        try:
+            return os.open("tmp", flags, dir_fd=root)
+        finally:
+            os.close(root)
+
+    # --- seeing ---
+
+    @property
+    def witness(self) -> Witness:
+        """Eyes in the answer's IPC namespace."""
+        self._ready()
+        if self._witness is None:
+            self._witness = Witness(self.nursery_pid)
+        return self._witness
+
+    def processes(self) -> list[int]:
+        """The pids of everything of the answer's that is alive now."""
+        return [pid for pid in self._below() if _alive(pid)]
+
+    def _below(self) -> list[int]:
+        ours = {self._nursery.pid, self.nursery_pid} if self._nursery else set()
+        if self._witness:
+            ours.add(self._witness.pid)
+        inside = _first_inside(self.nursery_pid) if self.wall.own_files and self._nursery else 0
+        return [pid for pid in _descendants(os.getpid()) if pid not in {*ours, inside}]
+
+    def objects(self) -> dict[str, str]:
+        """What can outlive a process, and is there now: an identity that compares -> words."""
+        found = self.witness.system_v()
+        root = f"/proc/{self.nursery_pid}/root"
+        found |= _names(f"{root}/dev/shm", _shm_words)
+        if self.wall.own_files:
+            found |= _names(f"{root}/dev/mqueue", lambda name: f"the message queue `/{name}`")
+        return found
+
+    # --- ending ---
+
+    def kill(self) -> None:
+        """End every process of the answer."""
+        while pids := self.processes():
+            for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: what stands cannot fork
+                for pid in pids:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, number)
+            self._reap()
+        self._reap()
+
+    def _reap(self) -> None:
+        """Take leave of orphans that became our children."""
+        for pid in _children(os.getpid()):
+            if pid not in self._kept():
+                with contextlib.suppress(ChildProcessError):
+                    os.waitpid(pid, os.WNOHANG)
+
+    def _kept(self) -> set[int]:
+        return {process.pid for process in (self._nursery, self._witness) if process}
+
+    def close(self) -> None:
+        """End everything, the nursery and its room too."""
+        if not self.wall.own_files and self._nursery is not None:
+            self.kill()
+            self.remove_folder()
+        self._folder = None
+        if self._witness is not None:
+            self._witness.close()
+            self._witness = None
+        if self._control is not None:
+            self._control.close()
+            self._control = None
+        if self._nursery is not None:
+            self._nursery.kill()
+            self._nursery.wait()
+            self._nursery = None
+        self.kill()
+
+
+def exit_status(pid: int) -> int | None:
+    """How an ended process ended, as in `Process.exit`; None when the kernel no longer knows."""
+    try:
+        code = proc.read_stat(pid).exit_code
+    except (Vanished, PermissionError):
+        return None
+    return None if code is None else os.waitstatus_to_exitcode(code)
+
+
+def sender(ancillary: list[tuple[int, int, bytes]]) -> int:
+    """The pid in a message's credentials."""
+    for level, kind, data in ancillary:
+        if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
+            return int(_CREDENTIALS.unpack(data[: _CREDENTIALS.size])[0])
+    return 0
+
+
+def _pair() -> tuple[socket.socket, socket.socket]:
+    """Two connected sockets, the first of which is told who writes."""
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    return ours, theirs
+
+
+def _greeted(ours: socket.socket) -> int:
+    """The pid of who says hello, as the Linux kernel knows it."""
+    ours.settimeout(PATIENCE_S)
+    try:
+        data, ancillary, _, _ = ours.recvmsg(16, socket.CMSG_SPACE(_CREDENTIALS.size))
+    except TimeoutError:
+        raise LabError(f"A process of the answer did not start within {PATIENCE_S} seconds.") from None
+    except ConnectionResetError:
+        data = b""
+    if not data:
+        raise LabError("A process of the answer could not be started.")
+    ours.settimeout(None)
+    return sender(ancillary)
+
+
+def _memfd(data: bytes) -> int:
+    fd = os.memfd_create("job")
+    with open(fd, "wb", closefd=False) as file:
+        file.write(data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def _names(folder: str, words: Any) -> dict[str, str]:
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return {}
+    return {f"{folder}/{entry.name} {entry.inode()}": words(entry.name) for entry in entries}
+
+
+def _shm_words(name: str) -> str:
+    if name.startswith("sem."):
+        return f"the named semaphore `/{name[4:]}`"
+    return f"the shared memory object `/{name}`"
+
+
+def _first_inside(nursery: int) -> int:
+    """The first process of the nursery's PID namespace: bubblewrap's."""
+    with contextlib.suppress(Vanished):
+        return proc.read_stat(nursery).ppid
+    return 0
+
+
+def _descendants(pid: int) -> Iterator[int]:
+    for child in _children(pid):
+        yield child
+        yield from _descendants(child)
+
+
+def _children(pid: int) -> list[int]:
+    found: list[int] = []
+    with contextlib.suppress(Vanished, PermissionError):
+        for tid in proc.numbers_in(b"/proc/%d/task" % pid):
+            with contextlib.suppress(Vanished):
+                found += proc.parse_children(proc.read(b"/proc/%d/task/%d/children" % (pid, tid)))
+    return found
+
+
+def _alive(pid: int) -> bool:
+    try:
+        return proc.read_stat(pid).state not in "ZX"
+    except Vanished:
+        return False

@@ -1,0 +1,227 @@
+"""The process that an answer's processes are born from, and the code that runs beside an answer.
+
+It is started once (inside the room, where there is one) and forks a process for every run of the answer,
+because a fork takes two milliseconds and a new Python twenty. It belongs to the untrusted side: whatever
+it or its children say is a claim. It needs nothing but the standard library, and imports nothing of ours.
+
+A request is one message on the control socket, with the descriptors [job, stdin, stdout, stderr, claims,
+given…]. The child says hello on `claims` (the Linux kernel adds its true pid), waits for an answer, and
+gets the given descriptors as 3, 4, 5…
+"""
+
+import atexit
+import base64
+import contextlib
+import fcntl
+import json
+import linecache
+import os
+import resource
+import signal
+import socket
+import sys
+import threading
+import types
+from typing import Any
+
+CELL = "your cell"
+FIXED = 5
+HIGH = 200
+CHUNK = 32768
+
+
+def serve(control: socket.socket) -> None:
+    """Fork a child for every request, until the other side hangs up."""
+    os.write(control.fileno(), b"ready")
+    while True:
+        message, fds, _, _ = socket.recv_fds(control, 16, 64)
+        _reap()
+        if not message:
+            return
+        if os.fork() == 0:
+            control.close()
+            _child(fds)
+        for fd in fds:
+            os.close(fd)
+
+
+def _reap() -> None:
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _child(fds: list[int]) -> None:
+    """Become the answer. Never returns."""
+    status = 1
+    try:
+        os.setsid()
+        job, claims = _arranged(fds)
+        claims.send(b"hello")
+        if claims.recv(16) == b"go":
+            status = _perform(job, Claims(claims.fileno()))
+    finally:
+        os._exit(status)
+
+
+def _arranged(fds: list[int]) -> tuple[dict[str, Any], socket.socket]:
+    """Everything in its place: 0, 1, 2, the given ones from 3 up, our socket far above."""
+    moved = [fcntl.fcntl(fd, fcntl.F_DUPFD_CLOEXEC, HIGH) for fd in fds]
+    for fd in fds:
+        os.close(fd)
+    job = json.loads(_contents(moved[0]))
+    inherit = job["do"] == "exec"
+    for target, fd in enumerate(moved[1:4]):
+        os.dup2(fd, target)
+    for target, fd in enumerate(moved[FIXED:], start=3):
+        os.dup2(fd, target, inheritable=inherit)
+    for fd in moved[:4] + moved[FIXED:]:
+        os.close(fd)
+    sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
+    return job, socket.socket(fileno=moved[4])
+
+
+def _contents(fd: int) -> bytes:
+    return os.pread(fd, os.fstat(fd).st_size, 0)
+
+
+def _perform(job: dict[str, Any], claims: "Claims") -> int:
+    os.chdir(job["folder"])
+    os.environ.clear()
+    os.environ.update(job["environment"])
+    for name, most in job["limits"].items():
+        resource.setrlimit(getattr(resource, name), (most, most))
+    for name in job["handle"]:
+        signal.signal(getattr(signal, name), _handler)
+    if job["do"] == "exec":
+        return _execute(job["argv"])
+    namespace = _main_module(job["text"])
+    if job["do"] == "call":
+        return _call(job, namespace, claims)
+    return _run(job, namespace, claims)
+
+
+def _handler(number: int, frame: object) -> None:
+    """Does nothing; a signal that is handled interrupts a call that waits."""
+
+
+def _execute(argv: list[str]) -> int:
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+    try:
+        os.execvpe(argv[0], argv, os.environ)
+    except OSError as error:
+        print(f"{argv[0]}: {error.strerror}", file=sys.stderr, flush=True)
+    return 127
+
+
+def _main_module(text: str) -> dict[str, Any]:
+    """The answer's own `__main__`, and its lines where tracebacks look for them."""
+    module = types.ModuleType("__main__")
+    sys.modules["__main__"] = module
+    linecache.cache[CELL] = (len(text), None, text.splitlines(keepends=True), CELL)
+    return vars(module)
+
+
+def _call(job: dict[str, Any], namespace: dict[str, Any], claims: "Claims") -> int:
+    """Define everything in the cell, then call one function of it."""
+    me = os.getpid()
+    try:
+        exec(compile(job["text"], CELL, "exec"), namespace)
+        function = namespace.get(job["function"])
+        if not callable(function):
+            claims.say(missing=job["function"])
+            return 1
+        value = function(*map(_decoded, job["arguments"]))
+    except BaseException as error:
+        claims.say(raised=_described(error))
+        return 1
+    claims.say(returned=_encoded(value)) if os.getpid() == me else claims.say(stray=True)
+    _flush()
+    return 0
+
+
+def _run(job: dict[str, Any], namespace: dict[str, Any], claims: "Claims") -> int:
+    """Run the cell as a program of its own, as `python FILE` would."""
+    status = 0
+    try:
+        exec(compile(job["text"], CELL, "exec"), namespace)
+    except SystemExit as error:
+        status = _exit_status(error.code)
+    except BaseException as error:
+        claims.say(raised=_described(error))
+        status = 1
+    threading._shutdown()  # type: ignore[attr-defined]
+    atexit._run_exitfuncs()
+    _flush()
+    return status
+
+
+def _exit_status(code: object) -> int:
+    if code is None or isinstance(code, int):
+        return (code or 0) & 0xFF
+    print(code, file=sys.stderr)
+    return 1
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()
+
+
+class Claims:
+    """What the answer's side says of itself, in messages of limited size."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def say(self, **claim: object) -> None:
+        data = json.dumps(claim).encode()
+        pieces = [data[i : i + CHUNK] for i in range(0, len(data), CHUNK)]
+        for piece in pieces[:-1]:
+            os.write(self.fd, b"+" + piece)
+        os.write(self.fd, b"." + pieces[-1])
+
+
+def _described(error: BaseException) -> dict[str, Any]:
+    """An exception as data, with the frames of the cell only."""
+    frames = []
+    step = error.__traceback__
+    while step is not None:
+        if step.tb_frame.f_code.co_filename == CELL:
+            frames.append([step.tb_lineno, step.tb_frame.f_code.co_name])
+        step = step.tb_next
+    if isinstance(error, SyntaxError) and error.filename == CELL and not frames:
+        frames = [[error.lineno or 0, "<module>"]]
+        message = error.msg
+    else:
+        message = str(error)
+    return {"type": type(error).__name__, "message": message, "frames": frames}
+
+
+def _encoded(value: Any) -> object:
+    """Plain data as JSON; of anything else its type's name only."""
+    kind = type(value)
+    if value is None or kind in (bool, int, float, str):
+        return value
+    if kind in (bytes, bytearray):
+        return {"bytes": base64.b64encode(value).decode("ascii")}
+    if kind in (list, tuple):
+        return [_encoded(item) for item in value]
+    if kind is dict and all(type(key) is str for key in value):
+        return {"dict": [[key, _encoded(item)] for key, item in value.items()]}
+    return {"other": kind.__name__}
+
+
+def _decoded(value: object) -> object:
+    if isinstance(value, dict):
+        return base64.b64decode(value["bytes"])
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    return value
+
+
+if __name__ == "__main__":
+    serve(socket.socket(fileno=int(sys.argv[1])))

@@ -1,0 +1,265 @@
+"""One process of an answer, as its judge sees it: asleep or not, what it printed, how it ended."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from labkit.errors import Vanished
+from labkit.exercises import fail
+from labkit.judge.cage import exit_status, sender
+from labkit.kernel import proc
+from labkit.kernel.numbers import name_of
+from labkit.reports import printable
+
+if TYPE_CHECKING:
+    from labkit.judge.answers import Answer
+
+MOST_OUTPUT = 1 << 20
+MOST_CLAIMS = 32 << 20
+
+
+class Running:
+    """One process of an answer, and what it starts."""
+
+    def __init__(
+        self, answer: Answer, name: str, pid: int, pidfd: int, claims: socket.socket, out: int
+    ) -> None:
+        self.answer = answer
+        self.name = name
+        self.pid = pid
+        self.status: int | None = None
+        """Its exit status, or minus the number of the signal that ended it."""
+        self.ended = False
+        self.claims: list[dict[str, Any]] = []
+        self._text = bytearray()
+        self._pidfd, self._claims, self._out = pidfd, claims, out
+        self._said: dict[int, bytearray] = {}
+        self._claimed = 0
+        answer.listen(pidfd, select.POLLIN, self._on_end)
+        answer.listen(claims.fileno(), select.POLLIN, self._on_claim)
+        answer.listen(out, select.POLLIN, self._on_output)
+
+    @property
+    def output(self) -> str:
+        """What it has written to its standard output and error."""
+        return self._text.decode(errors="replace")
+
+    # --- waiting for it ---
+
+    def wait_ended(self) -> Running:
+        """Wait until this process has ended."""
+        self.answer.wait(lambda: self.ended)
+        return self
+
+    def wait_asleep(self, *calls: str, otherwise: Callable[[], Any] | str = "") -> str:
+        """Wait until it sleeps in a system call (one of these, where any are named); returns which.
+
+        When it ends instead: `otherwise`, a sentence to fail with or a function that finds one.
+        """
+        found: list[str] = []
+
+        def asleep() -> bool:
+            call = None if self.ended else sleeping_in(self.pid)
+            if call and (not calls or call in calls):
+                found.append(call)
+            return bool(found) or self.ended
+
+        self.answer.wait(asleep, every=0.001, hang=False)
+        if not found:
+            self.check()
+            if callable(otherwise):
+                otherwise()
+                otherwise = ""
+            fail(otherwise or f"`{self.name}` returned, and did not wait.", self.printed())
+        return found[0]
+
+    def sleeps_in(self, looks: int = 100) -> set[str]:
+        """The system calls it is found asleep in, in so many looks a millisecond apart."""
+        calls: set[str] = set()
+        left = iter(range(looks))
+
+        def looked() -> bool:
+            if call := sleeping_in(self.pid):
+                calls.add(call)
+            return self.ended or next(left, None) is None
+
+        self.answer.wait(looked, every=0.001, hang=False)
+        return calls
+
+    def signal(self, name: str) -> None:
+        """Send it a signal, and wait until it has been delivered (unless it is blocked there)."""
+        number = getattr(signal, name)
+        signal.pidfd_send_signal(self._pidfd, number)
+        self.answer.wait_quiet(lambda: self.ended or not is_pending(self.pid, number))
+
+    def waits_for_ever(self) -> bool:
+        """True unless it sleeps in a call that ends by itself after a time."""
+        process = self.answer.scene().process(self.pid)
+        return not (process and process.blocked and process.blocked.timed)
+
+    # --- what came of it ---
+
+    def result(self) -> Any:
+        """Wait for its end; what the function returned. Fails when it raised, or never returned."""
+        self.wait_ended()
+        self.check()
+        for claim in self.claims:
+            if "returned" in claim:
+                return _decoded(claim["returned"])
+        return fail(f"`{self.name}` never returned: its process {in_words(self.status)}.", self.printed())
+
+    def check(self) -> None:
+        """Fail when the answer raised an exception, is not there, or came back twice."""
+        for claim in self.claims:
+            if "missing" in claim:
+                fail(f"There is no function `{printable(str(claim['missing']), 60)}` in your cell.")
+            if "stray" in claim:
+                fail(f"A child came out of `{self.name}` too: end it with `os._exit`.", self.printed())
+            if "raised" in claim:
+                fail(*self._crash(claim["raised"]))
+
+    def raised(self) -> str | None:
+        """Wait for its end; the name of the exception it raised, or None."""
+        self.wait_ended()
+        names = [str(claim["raised"]["type"]) for claim in self.claims if "raised" in claim]
+        return names[0] if names else None
+
+    def _crash(self, raised: dict[str, Any]) -> tuple[str, str]:
+        kind, message = str(raised.get("type")), str(raised.get("message"))
+        lines = [*self._frames(raised.get("frames")), f"{kind}: {message}"]
+        return f"Your code raised {printable(kind, 60)}.", printable("\n".join(lines))
+
+    def _frames(self, frames: Any) -> list[str]:
+        source = self.answer.text.splitlines()
+        shown = []
+        for number, function in (frames or [])[-6:]:
+            where = "" if function == "<module>" else f", in {function}"
+            shown.append(f"line {number}{where}")
+            if 0 < number <= len(source):
+                shown.append(f"    {source[number - 1].strip()}")
+        return shown
+
+    def printed(self) -> str:
+        """What it printed, to be shown below a criterion."""
+        lines = printable(self.output, 1000).splitlines()
+        return "\n".join(["It printed:", *(f"  {line}" for line in lines[:10])]) if lines else ""
+
+    # --- what comes in ---
+
+    def _on_end(self) -> None:
+        self.answer.forget(self._pidfd)
+        for drain in (self._on_claim, self._on_output):
+            while drain():
+                pass
+        self.status = exit_status(self.pid)
+        self.ended = True
+
+    def _on_output(self) -> bool:
+        """Keep what was printed, up to a limit. True when there may be more."""
+        if not select.select([self._out], [], [], 0)[0]:
+            return False
+        data = os.read(self._out, 65536)
+        self._text += data[: MOST_OUTPUT - len(self._text)]
+        if not data:
+            self.answer.forget(self._out)
+        return bool(data) and not self.ended
+
+    def _on_claim(self) -> bool:
+        """Take one message of a claim; a message that is no claim of ours is passed over."""
+        try:
+            data, ancillary, _, _ = self._claims.recvmsg(65536, socket.CMSG_SPACE(12), socket.MSG_DONTWAIT)
+        except (BlockingIOError, ConnectionResetError):
+            return False
+        if not data:
+            self.answer.forget(self._claims.fileno())
+            return False
+        self._claimed += len(data)
+        said = self._said.setdefault(sender(ancillary), bytearray())
+        if self._claimed <= MOST_CLAIMS:
+            said += data[1:]
+            if data[:1] == b".":
+                self._keep(bytes(said))
+                said.clear()
+        return True
+
+    def _keep(self, said: bytes) -> None:
+        with contextlib.suppress(ValueError, RecursionError):
+            claim = json.loads(said)
+            if isinstance(claim, dict):
+                self.claims.append(claim)
+
+    def close(self) -> None:
+        for fd in (self._pidfd, self._claims.fileno(), self._out):
+            self.answer.forget(fd)
+        os.close(self._pidfd)
+        os.close(self._out)
+        self._claims.close()
+
+
+def sleeping_in(pid: int) -> str | None:
+    """The system call it sleeps in, seen twice without having run in between; None when it runs."""
+    first = _asleep(pid)
+    return first[0] if first and first == _asleep(pid) else None
+
+
+def _asleep(pid: int) -> tuple[str, bytes] | None:
+    try:
+        if proc.read_stat(pid).state != "S":
+            return None
+        ran = proc.read(b"/proc/%d/schedstat" % pid)
+        call = proc.parse_syscall(proc.read(b"/proc/%d/syscall" % pid))
+        return (name_of(call.number), ran) if call else None
+    except Vanished:
+        return None
+
+
+def is_pending(pid: int, number: int) -> bool:
+    """True while a signal waits to be delivered to a process."""
+    try:
+        pending = proc.parse_status(proc.read(b"/proc/%d/status" % pid)).pending
+    except Vanished:
+        return False
+    return bool(pending >> (number - 1) & 1)
+
+
+def in_words(status: int | None) -> str:
+    """How a process ended: `exited with status 1`, `was ended by SIGKILL`."""
+    if status is None:
+        return "ended, nobody saw how"
+    if status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"exited with status {status}"
+
+
+def _decoded(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_decoded(item) for item in value]
+    if isinstance(value, dict):
+        return _special(value)
+    return value
+
+
+def _special(value: dict[str, Any]) -> Any:
+    with contextlib.suppress(ValueError, TypeError):
+        if "bytes" in value:
+            return base64.b64decode(value["bytes"])
+        if "dict" in value:
+            return {str(key): _decoded(item) for key, item in value["dict"]}
+    return Other(str(value.get("other")))
+
+
+class Other(str):
+    """A value that is no plain data: only the name of its type is known. Equal to nothing."""
+
+    __hash__ = str.__hash__
+
+    def __eq__(self, other: object) -> bool:
+        return False

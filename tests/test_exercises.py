@@ -1,0 +1,101 @@
+"""Every exercise: what is wrong fails, what is right passes, and it is said the same way every time."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from labkit import notebooks
+from labkit.building import stub
+from labkit.exercises import Course
+from labkit.judge.asking import judge
+from labkit.reports import Report
+
+COURSE = Course(Path(__file__).parents[1])
+NAMES = list(COURSE.names())
+WRONG = sorted((COURSE.folder / "exercises" / "checks" / "wrong").glob("*/*.py"))
+
+
+def masters() -> dict[str, notebooks.AnswerCell]:
+    found: dict[str, notebooks.AnswerCell] = {}
+    for path in (COURSE.folder / "solutions").glob("*.ipynb"):
+        found |= notebooks.answers(notebooks.read(path))
+    return found
+
+
+MASTERS = masters()
+
+
+def exercise_of(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem.partition('__')[0]}"
+
+
+def expectation(path: Path, word: str) -> str:
+    found = re.search(rf"^(?:#|//) {word}: (.*)$", path.read_text(encoding="utf-8"), re.MULTILINE)
+    assert found, f"{path.name} does not say `{word}:`"
+    return found[1]
+
+
+def first_failure(report: Report) -> tuple[str, str]:
+    failed = next(result for result in report.results if not result.held)
+    return failed.criterion, failed.seen
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_stub_fails(name: str) -> None:
+    report = judge(COURSE, name, stub(notebooks.source(MASTERS[name].cell)).partition("\n")[2])
+    assert not report.solved
+    assert report.points < report.out_of / 2
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_master_passes_and_its_stored_output_says_so(name: str) -> None:
+    report = judge(COURSE, name, MASTERS[name].text)
+    assert report.solved, report.text()
+    assert notebooks.printed(MASTERS[name].cell) == report.text()
+
+
+@pytest.mark.parametrize("path", WRONG, ids=lambda path: path.stem)
+def test_a_wrong_answer_fails_on_its_own_criterion_with_its_own_sentence(path: Path) -> None:
+    report = judge(COURSE, exercise_of(path), path.read_text(encoding="utf-8"))
+    criterion, seen = first_failure(report)
+    assert criterion == expectation(path, "fails"), report.text()
+    assert expectation(path, "hears") in seen, report.text()
+
+
+@pytest.mark.parametrize("path", [None, *WRONG], ids=lambda path: path.stem if path else "masters")
+def test_ten_runs_give_the_same_report(path: Path | None) -> None:
+    answers = {exercise_of(path): path.read_text(encoding="utf-8")} if path else {
+        name: MASTERS[name].text for name in NAMES
+    }  # fmt: skip
+    for name, text in answers.items():
+        assert len({judge(COURSE, name, text).text() for _ in range(10)}) == 1
+
+
+def test_every_exercise_has_its_master_and_three_wrong_answers_and_hints() -> None:
+    assert sorted(MASTERS) == sorted(NAMES)
+    mistakes = [exercise_of(path) for path in WRONG]
+    assert {name: mistakes.count(name) >= 3 for name in NAMES} == dict.fromkeys(NAMES, True)
+    assert set(mistakes) <= set(NAMES)
+    for name in NAMES:
+        exercise = COURSE.exercise(name)
+        assert 2 <= len(exercise.hints) <= 4
+        texts = [criterion.text for criterion in exercise.criteria]
+        assert len(set(texts)) == len(texts)
+
+
+def test_no_file_is_without_its_twin() -> None:
+    folders = [COURSE.folder / name for name in ("solutions", "exercises")]
+    names = [{path.name for path in folder.glob("*.ipynb")} for folder in folders]
+    assert names[0] == names[1]
+    topics = {name.partition("/")[0] for name in MASTERS}
+    assert topics == set(COURSE.topics())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_hint_gives_the_code_away(name: str) -> None:
+    lines = {line.strip() for line in MASTERS[name].text.splitlines() if len(line.strip()) > 20}
+    for hint in COURSE.exercise(name).hints:
+        assert not [line for line in lines if line in hint]
