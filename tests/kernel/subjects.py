@@ -74,7 +74,8 @@ class Subject:
 @contextlib.contextmanager
 def subject(source: str, **options: Any) -> Iterator[Subject]:
     """Run this Python source until its first `ready`; at the end it and its children end."""
-    command = [*options.pop("before", []), sys.executable, "-c", _PREAMBLE + source + _ENDING]
+    python = options.pop("python", sys.executable)
+    command = [*options.pop("before", []), python, "-c", _PREAMBLE + source + _ENDING]
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
     try:
         yield Subject(process)
@@ -136,3 +137,10 @@ def waiter(scene: Scene, call: str) -> Process:
 def run(*command: str) -> str:
     """What an independent witness prints."""
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
+
+
+def seen_by(pid: int, python: str = sys.executable, **options: Any) -> Scene:
+    """The picture that a labkit of its own takes, started with these options: with fewer rights, say."""
+    code = f"from labkit.xray import XRay; print(XRay().look({pid}).to_json())"
+    done = subprocess.run([python, "-c", code], stdout=subprocess.PIPE, check=True, **options)
+    return Scene.from_json(done.stdout)

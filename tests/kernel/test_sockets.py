@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from sandboxes import like_docker
-from subjects import held, picture, run, subject, until
+from subjects import held, picture, run, seen_by, subject, until
 
 from labkit.kernel import sockets
 from labkit.kernel.sock_diag import SockDiag
@@ -375,21 +373,14 @@ def test_sockets_of_another_network_namespace():
         assert (a.peer, b.queued, b.head) == (b.id, 11, b"hello world")
 
 
-def seen_without(calls: tuple[str, ...], pid: int) -> Scene:
+def seen_without(pid: int, *calls: str) -> Scene:
     """The picture that a labkit gets whose filter refuses these calls."""
-    code = f"from labkit.xray import XRay; print(XRay().look({pid}).to_json())"
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        preexec_fn=like_docker("pidfd_getfd", "kcmp", *calls),
-        capture_output=True,
-        check=True,
-    )
-    return Scene.from_json(done.stdout)
+    return seen_by(pid, preexec_fn=like_docker(*calls))
 
 
 def test_without_pidfd_getfd_all_but_the_bytes_of_unix_sockets_is_seen():
     with subject(PAIRS) as program:
-        scene = seen_without((), program.pid)
+        scene = seen_without(program.pid, "pidfd_getfd", "kcmp")
         a, b = (held(scene, program.pid, program.facts[name][0]) for name in "ab")
         assert (a.peer, b.state, b.queued, b.head) == (b.id, "connected", 11, None)
         assert any("socket" in limit.what for limit in scene.limits), scene.limits
@@ -398,7 +389,7 @@ def test_without_pidfd_getfd_all_but_the_bytes_of_unix_sockets_is_seen():
 def test_without_pidfd_getfd_internet_sockets_come_from_proc():
     source = TCP.format(host="127.0.0.1", client="127.0.0.1", family="AF_INET")
     with subject(source) as program:
-        scene = seen_without((), program.pid)
+        scene = seen_without(program.pid, "pidfd_getfd", "kcmp")
         listener, server, client, more = (
             held(scene, program.pid, program.facts[n][0]) for n in ("listener", "server", "client", "more")
         )
