@@ -129,9 +129,8 @@ def _say_word(seen: Seen, ending: Ending, who: str) -> str:
     if ending.blocked.object is not None:
         return f"{who} for {ending.blocked.object}, which only {_them_or_itself(seen, ending)} could release"
     if len(seen.live[ending.pid]) > 1:
-        return (
-            f"every thread of {quoted(ending.pid, seen.scene)} waits for another of them to let go or to wake it"
-        )
+        name = quoted(ending.pid, seen.scene)
+        return f"every thread of {name} waits for another of them to let go or to wake it"
     return f"{who} for a lock in its own memory, and has no other thread that could release it"
 
 

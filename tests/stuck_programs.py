@@ -1,0 +1,168 @@
+"""Programs that wait for ever, each for a reason of its own; for the tests of waits."""
+
+from __future__ import annotations
+
+FORGOTTEN = """
+    import os
+    r, w = os.pipe()
+    if os.fork() == 0:
+        while os.read(r, 100):
+            pass
+        os._exit(0)
+    os.close(r)
+    os.write(w, b"hi")
+    os.close(w)
+    os.wait()
+"""
+HELD_BY_PARENT = """
+    import os
+    r, w = os.pipe()
+    if os.fork() == 0:
+        os.close(w)
+        while os.read(r, 100):
+            pass
+        os._exit(0)
+    os.wait()
+"""
+STUCK_GRANDCHILD = """
+    import os
+    if os.fork() == 0:
+        if os.fork() == 0:
+            r, w = os.pipe()
+            os.read(r, 1)
+        os.wait()
+        os._exit(0)
+    os.wait()
+"""
+BOTH_READ = """
+    import os
+    r1, w1 = os.pipe()
+    r2, w2 = os.pipe()
+    if os.fork() == 0:
+        os.close(w1), os.close(r2)
+        os.write(w2, os.read(r1, 5))
+        os._exit(0)
+    os.close(r1), os.close(w2)
+    os.write(w1, os.read(r2, 5))
+"""
+BOTH_WRITE = """
+    import os
+    r1, w1 = os.pipe()
+    r2, w2 = os.pipe()
+    if os.fork() == 0:
+        os.close(w1), os.close(r2)
+        os.write(w2, b"x" * 200_000)
+        os._exit(0)
+    os.close(r1), os.close(w2)
+    os.write(w1, b"x" * 200_000)
+"""
+WAIT_BEFORE_READ = """
+    import subprocess, sys
+    command = [sys.executable, "-c", "print('x' * 200_000)"]
+    subprocess.Popen(command, stdout=subprocess.PIPE).wait()
+"""
+CROSSED_FLOCKS = """
+    import fcntl, os, sys
+    told, tell = os.pipe(), os.pipe()
+    child = os.fork() == 0
+    a, b = open(sys.argv[1] + "/a", "w"), open(sys.argv[1] + "/b", "w")
+    first, second = (b, a) if child else (a, b)
+    fcntl.flock(first, fcntl.LOCK_EX)
+    os.write((told if child else tell)[1], b".")
+    os.read((tell if child else told)[0], 1)
+    fcntl.flock(second, fcntl.LOCK_EX)
+"""
+LOCKED_TWICE = """
+    import fcntl, sys
+    one, two = open(sys.argv[1] + "/a", "w"), open(sys.argv[1] + "/a", "w")
+    fcntl.flock(one, fcntl.LOCK_EX)
+    fcntl.flock(two, fcntl.LOCK_EX)
+"""
+CROSSED_SYSV = """
+    import os, sysv_ipc
+    a, b = (sysv_ipc.Semaphore(None, sysv_ipc.IPC_CREX, initial_value=1) for _ in range(2))
+    told, tell = os.pipe(), os.pipe()
+    child = os.fork() == 0
+    first, second = (b, a) if child else (a, b)
+    first.acquire()
+    os.write((told if child else tell)[1], b".")
+    os.read((tell if child else told)[0], 1)
+    second.acquire()
+"""
+CROSSED_SET = """
+    #include <sys/sem.h>
+    #include <unistd.h>
+    int main(void) {
+        int id = semget(IPC_PRIVATE, 2, 0600), told[2], tell[2];
+        unsigned short ones[2] = {1, 1};
+        char c;
+        semctl(id, 0, SETALL, ones);
+        pipe(told), pipe(tell);
+        int child = fork() == 0;
+        struct sembuf first = {child, -1, SEM_UNDO}, second = {!child, -1, SEM_UNDO};
+        semop(id, &first, 1);
+        write((child ? told : tell)[1], ".", 1);
+        read((child ? tell : told)[0], &c, 1);
+        semop(id, &second, 1);
+    }
+"""
+POSIX_TWICE = """
+    import os, posix_ipc
+    name = f"/labkit-test-{os.getpid()}"
+    semaphore = posix_ipc.Semaphore(name, posix_ipc.O_CREX, initial_value=1)
+    semaphore.unlink()
+    semaphore.acquire()
+    semaphore.acquire()
+"""
+CROSSED_SHARED = """
+    #include <semaphore.h>
+    #include <sys/mman.h>
+    #include <unistd.h>
+    int main(void) {
+        sem_t *s = mmap(0, 4096, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+        int told[2], tell[2];
+        char c;
+        sem_init(s, 1, 1), sem_init(s + 1, 1, 1);
+        pipe(told), pipe(tell);
+        int child = fork() == 0;
+        sem_wait(s + child);
+        write((child ? told : tell)[1], ".", 1);
+        read((child ? tell : told)[0], &c, 1);
+        sem_wait(s + !child);
+    }
+"""
+MUTEX_TWICE = """
+    #include <pthread.h>
+    int main(void) {
+        pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+        pthread_mutex_lock(&mutex);
+        pthread_mutex_lock(&mutex);
+    }
+"""
+CROSSED_THREADS = """
+    import threading
+    a, b, both = threading.Lock(), threading.Lock(), threading.Barrier(2)
+    def take(first, second):
+        with first:
+            both.wait()
+            with second:
+                pass
+    threading.Thread(target=take, args=(a, b)).start()
+    take(b, a)
+"""
+SOCKET_PAIR = """
+    import os, socket
+    a, b = socket.socketpair()
+    if os.fork() == 0:
+        a.close()
+        b.recv(5)
+    b.close()
+    a.recv(5)
+"""
+OWN_POLL = """
+    import os, select
+    r, w = os.pipe()
+    poll = select.poll()
+    poll.register(r, select.POLLIN)
+    poll.poll()
+"""

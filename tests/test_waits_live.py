@@ -1,0 +1,239 @@
+"""Waits that can never end, in real programs: each is found, with its sentence; the calm are left alone."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import sysv_ipc
+from stuck_programs import (
+    BOTH_READ,
+    BOTH_WRITE,
+    CROSSED_FLOCKS,
+    CROSSED_SET,
+    CROSSED_SHARED,
+    CROSSED_SYSV,
+    CROSSED_THREADS,
+    FORGOTTEN,
+    HELD_BY_PARENT,
+    LOCKED_TWICE,
+    MUTEX_TWICE,
+    OWN_POLL,
+    POSIX_TWICE,
+    SOCKET_PAIR,
+    STUCK_GRANDCHILD,
+    WAIT_BEFORE_READ,
+)
+
+from labkit.scene import Scene, SysvMsg, SysvSem
+from labkit.xray import XRay
+
+SECONDS = 20
+"""Long past what any of these programs needs: a busy machine must not make a test fail."""
+
+FAMILY = {"parent", "child"}
+HANGS = {
+    "the forgotten write end": (FORGOTTEN, FAMILY, "close(4) in `child` after fork"),
+    "the parent holds the write end": (HELD_BY_PARENT, FAMILY, "close(4) in `parent` before it calls"),
+    "a stuck grandchild": (STUCK_GRANDCHILD, {"parent", "child", "child 2"}, "`parent` and `child` wait"),
+    "both read": (BOTH_READ, FAMILY, "both read first"),
+    "both write": (BOTH_WRITE, FAMILY, "both write first"),
+    "wait before read": (WAIT_BEFORE_READ, FAMILY, "to its end in `parent` before it calls wait4"),
+    "crossed flocks": (CROSSED_FLOCKS, FAMILY, "which `child` holds; `child` waits in flock"),
+    "locked twice": (LOCKED_TWICE, {"parent"}, "which it holds itself through another descriptor"),
+    "crossed System V semaphores": (CROSSED_SYSV, FAMILY, "which `child` took last"),
+    "crossed semaphores of a set": (CROSSED_SET, FAMILY, "semaphore 1 of sysv-sem-1, which `child`"),
+    "a POSIX semaphore taken twice": (POSIX_TWICE, {"parent"}, "release it before taking it again"),
+    "crossed semaphores in shared memory": (CROSSED_SHARED, FAMILY, "in the same order"),
+    "a mutex locked twice": (MUTEX_TWICE, {"parent"}, "no other thread that could release it"),
+    "threads with crossed locks": (CROSSED_THREADS, {"parent"}, "every thread of `parent` waits for another"),
+    "a socket pair, both reading": (SOCKET_PAIR, FAMILY, "could send something"),
+    "a poll of its own pipe": (OWN_POLL, {"parent"}, "only it itself could make one ready"),
+}  # fmt: skip
+
+# --- programs that do not ---------------------------------------------------------------------------
+
+CALM: dict[str, tuple[str, str]] = {
+    "a server in accept": ("accept", "import socket; s = socket.create_server(('127.0.0.1', 0)); s.accept()"),
+    "a poll with a timeout": ("select", "import os, select; select.select([os.pipe()[0]], [], [], 1000)"),
+    "a handler for an alarm": ("read", """
+        import os, signal
+        signal.signal(signal.SIGALRM, lambda *_: None)
+        signal.alarm(1000)
+        r, w = os.pipe()
+        os.read(r, 1)
+    """),
+    "a pause": ("pause", "import signal; signal.pause()"),
+    "a thread that sleeps": ("futex", """
+        import threading, time
+        thread = threading.Thread(target=time.sleep, args=(1000,))
+        thread.start()
+        thread.join()
+    """),
+    "a parent of one who sleeps": ("wait4", "import os, time; os.wait() if os.fork() else time.sleep(1000)"),
+    "input from outside": ("read", "import sys; sys.stdin.read()"),
+    "an idle pool": ("pause", "import multiprocessing as m, signal; p = m.Pool(2); signal.pause()"),
+    "a queue with no sender yet": ("msgrcv", "import sysv_ipc as s; s.MessageQueue(None, s.IPC_CREX).receive()"),
+    "a consumer before its producer": ("semop", """
+        import sysv_ipc
+        sysv_ipc.Semaphore(None, sysv_ipc.IPC_CREX, initial_value=0).acquire()
+    """),
+    "an event loop that serves": ("epoll_wait", """
+        import asyncio
+        async def main():
+            server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
+            await server.serve_forever()
+        asyncio.run(main())
+    """),
+}  # fmt: skip
+BUSY = {
+    "two that call to each other": """
+        import os
+        r1, w1 = os.pipe()
+        r2, w2 = os.pipe()
+        if os.fork() == 0:
+            while True:
+                os.write(w2, os.read(r1, 1))
+        os.close(r1), os.close(w2)
+        while True:
+            os.write(w1, b".")
+            os.read(r2, 1)
+    """,
+    "locks, in the same order": """
+        import fcntl, os, sys
+        os.fork()
+        a, b = open(sys.argv[1] + "/a", "w"), open(sys.argv[1] + "/b", "w")
+        while True:
+            for file, how in (a, fcntl.LOCK_EX), (b, fcntl.LOCK_EX), (b, fcntl.LOCK_UN), (a, fcntl.LOCK_UN):
+                fcntl.flock(file, how)
+    """,
+    "a storm of children": """
+        import os
+        while True:
+            r, w = os.pipe()
+            if os.fork() == 0:
+                os.close(w)
+                os.read(r, 1)
+                os._exit(0)
+            os.close(r), os.close(w)
+            os.wait()
+    """,
+}
+
+
+# --- the tests --------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[[str], int]]:
+    """Starts a program from its source; in the end nothing of it is left."""
+    with contextlib.ExitStack() as stack:
+        yield lambda source: stack.enter_context(running(command(textwrap.dedent(source), tmp_path)))
+
+
+def command(source: str, folder: Path) -> list[str]:
+    if "#include" not in source:
+        return [sys.executable, "-c", source, str(folder)]
+    (folder / "program.c").write_text(source)
+    program = str(folder / "program")
+    subprocess.run(["gcc", "-w", "-pthread", "-o", program, f"{program}.c"], check=True)
+    return [program]
+
+
+@contextlib.contextmanager
+def running(argv: list[str]) -> Iterator[int]:
+    with subprocess.Popen(
+        argv,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    ) as program:
+        try:
+            yield program.pid
+        finally:
+            left = XRay(all_objects=True).look(program.pid)
+            os.killpg(program.pid, signal.SIGKILL)
+            remove(left, program.pid)
+
+
+def remove(scene: Scene, pid: int) -> None:
+    """The System V objects that the program slept on: no kernel removes them for it."""
+    slept_on = {t.blocked.object for p in scene.processes for t in p.threads if t.blocked}
+    for object in scene.objects:
+        if isinstance(object, SysvSem) and (object.id in slept_on or pid in (object.last or ())):
+            sysv_ipc.remove_semaphore(object.semid)
+        elif isinstance(object, SysvMsg) and object.id in slept_on:
+            sysv_ipc.remove_message_queue(object.msqid)
+
+
+def look_until(camera: XRay, pid: int, condition: Callable[[Scene], object]) -> Scene:
+    """The first picture of which the condition is true."""
+    end = time.monotonic() + SECONDS
+    while not condition(scene := camera.look(pid)):
+        assert time.monotonic() < end, f"it did not come to that: {scene}"
+        threading.Event().wait(0.01)
+    return scene
+
+
+@pytest.mark.parametrize("name", HANGS)
+def test_it_is_found(name: str, start: Callable[[str], int]) -> None:
+    source, who, words = HANGS[name]
+    scene = look_until(XRay(), start(source), lambda scene: scene.deadlocks)
+    (finding,) = scene.deadlocks
+    assert {process.name for process in scene.processes if process.pid in finding.processes} == who
+    assert words in finding.because
+
+
+@pytest.mark.parametrize("name", CALM)
+def test_it_is_left_in_peace(name: str, start: Callable[[str], int]) -> None:
+    call, source = CALM[name]
+    camera, pid = XRay(), start(source)
+    look_until(camera, pid, lambda scene: asleep_in(scene, pid, call))
+    for _ in range(20):
+        assert camera.look(pid).deadlocks == ()
+
+
+def asleep_in(scene: Scene, pid: int, call: str) -> bool:
+    process = scene.process(pid)
+    return process is not None and process.blocked is not None and process.blocked.call == call
+
+
+def test_a_worker_alone_is_left_in_peace(start: Callable[[str], int]) -> None:
+    """Its parent, which could wake it, is not in the picture."""
+    pid = start(CALM["an idle pool"][1])
+    scene = look_until(XRay(), pid, lambda scene: len([p for p in scene.processes if p.blocked]) == 3)
+    for worker in scene.processes[1:]:
+        assert XRay().look(worker.pid).deadlocks == ()
+
+
+@pytest.mark.parametrize("name", BUSY)
+def test_nothing_is_said_of_the_busy_however_often_one_looks(name: str, start: Callable[[str], int]) -> None:
+    camera, pid = XRay(), start(BUSY[name])
+    look_until(camera, pid, lambda scene: len(scene.processes) > 1)
+    for _ in range(200):
+        assert camera.look(pid).deadlocks == ()
+
+
+def test_a_shell_pipeline_is_left_in_peace() -> None:
+    with running(["sh", "-c", "yes | cat | cat > /dev/null"]) as pid:
+        camera = XRay()
+        look_until(camera, pid, lambda scene: len(scene.processes) == 4)
+        for _ in range(100):
+            assert camera.look(pid).deadlocks == ()
+
+
+def test_a_finding_is_gone_when_a_signal_has_ended_one_of_them(start: Callable[[str], int]) -> None:
+    camera, pid = XRay(), start(BOTH_READ)
+    scene = look_until(camera, pid, lambda scene: scene.deadlocks)
+    os.kill(scene.processes[1].pid, signal.SIGKILL)
+    assert look_until(camera, pid, lambda scene: not scene.deadlocks)
