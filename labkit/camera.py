@@ -11,15 +11,16 @@ import os
 import shlex
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from labkit.conductor import Conductor, TimeUp
 from labkit.decode import Decoder
 from labkit.film import Exit, Film, Frame, ProgramLine, Written
 from labkit.leftovers import Leftovers
 from labkit.programs import Command
-from labkit.scene import Limit, Process, Scene
+from labkit.scene import Limit, Scene
 from labkit.schedule import Notice, Run
+from labkit.still import still_scene, why_stuck
 from labkit.tasks import Led, Made, Pending, Task
 from labkit.turns import Turns
 from labkit.xray import XRay
@@ -36,12 +37,16 @@ class Options:
     output_bytes: int = 1_000_000
     all_calls: bool = False
     scenes: bool = True
+    stdin: str | None = None
+    """What each program reads from its standard input."""
     slow: float = 0.0
     """Seconds to wait before each frame."""
 
 
 def record(
-    commands: Sequence[Command], options: Options | None = None, on_frame: Callable[[Frame], None] | None = None
+    commands: Sequence[Command],
+    options: Options | None = None,
+    on_frame: Callable[[Frame], None] | None = None,
 ) -> Film:
     """A film of these programs, run together, one process at a time."""
     return _Camera(commands, options or Options(), on_frame).record()
@@ -74,7 +79,9 @@ class _Camera:
         self.options = options
         self.on_frame = on_frame or (lambda frame: None)
         self.turns = Turns(options.turns)
-        self.conductor = Conductor(commands, everything=options.all_calls, seconds=options.seconds)
+        self.conductor = Conductor(
+            commands, everything=options.all_calls, seconds=options.seconds, stdin=options.stdin
+        )
         self.decoder = Decoder(self._name_of)
         self.leftovers = Leftovers()
         self.conductor.on_call = self.leftovers.before
@@ -86,6 +93,7 @@ class _Camera:
         self.asked: dict[int, str] = {}
         """What each task asked, in words, while it waits."""
         self.xray = XRay()
+        self.deadlock = False
         self.schedule: Run | None = None
         """Choices made beforehand, where an outcome of `explore` is filmed."""
         self.chosen = 0
@@ -95,7 +103,8 @@ class _Camera:
         conductor = self.conductor
         with conductor:
             self.programs = tuple(
-                ProgramLine(p.name, shlex.join(c.argv)) for p, c in zip(conductor.processes, conductor.commands, strict=True)
+                ProgramLine(p.name, shlex.join(c.argv))
+                for p, c in zip(conductor.processes, conductor.commands, strict=True)
             )
             try:
                 self._lead()
@@ -194,10 +203,8 @@ class _Camera:
         return bool(scene.processes) and not _deadlocked(scene)
 
     def _why_stuck(self) -> str:
-        scene = self._look()
-        for deadlock in scene.deadlocks:
-            return f"Nobody can go on: {deadlock.because}"
-        return "Nobody can go on: every process waits."
+        self.deadlock = True
+        return why_stuck(self.xray, self.conductor)
 
     def _check_bounds(self) -> None:
         if len(self.frames) >= self.options.frames:
@@ -221,7 +228,9 @@ class _Camera:
     def _frame(self, task: Task, call: str | None, text: str, result: int | None, blocked: bool) -> None:
         self._write(task.who, task.process.pid, call, text, result, blocked)
 
-    def _write(self, who: str, pid: int, call: str | None, text: str, result: int | None, blocked: bool) -> None:
+    def _write(
+        self, who: str, pid: int, call: str | None, text: str, result: int | None, blocked: bool
+    ) -> None:
         self._gather_output()
         scene = self._add_scene(self._look()) if self.options.scenes else self._add_scene(Scene())
         frame = Frame(len(self.frames), who, pid, call, f"{who}: {text}", result, blocked, scene)
@@ -252,16 +261,21 @@ class _Camera:
     # --- the end -------------------------------------------------------------------------------------
 
     def _end(self, because: str) -> None:
-        self.limits.append(Limit("the end", because))
+        self.limits.append(Limit("deadlock" if self.deadlock else "the end", because))
 
     def _film(self, alive: list[Led]) -> Film:
         if self.chosen:
             self.limits.append(
-                Limit("the order", f"Several processes could have gone next {self.chosen} times; "
-                                   f"the order here is ours ({self.options.turns}).")  # fmt: skip
+                Limit(
+                    "the order",
+                    f"Several processes could have gone next {self.chosen} times; "
+                    f"the order here is ours ({self.options.turns}).",
+                )  # fmt: skip
             )
         for name in self.turns.missed:
-            self.limits.append(Limit("the order", f"{name} could not go when its turn came, and was passed over."))
+            self.limits.append(
+                Limit("the order", f"{name} could not go when its turn came, and was passed over.")
+            )
         if self.conductor.foreign:
             self.limits.append(Limit("some calls", "A 32-bit program took part; its calls make no frames."))
         return Film(
@@ -275,40 +289,12 @@ class _Camera:
         )
 
 
-def still_scene(xray: XRay, conductor: Conductor) -> Scene:
-    """What xray sees of a conductor's processes, which all stand still."""
-    seen = [p for p in conductor.processes if p.alive or os.path.exists(f"/proc/{p.pid}")]
-    xray.names = {p.pid: p.name for p in seen}
-    scene = xray.look(*(p.pid for p in seen))
-    return replace(scene, processes=tuple(_still_life(p, conductor.tasks) for p in scene.processes))
-
-
 def _exit(process: Led, was_alive: bool) -> Exit:
     if was_alive or process.status is None:
         return Exit(process.name, process.pid, None)
     status = process.status
     code = -os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
     return Exit(process.name, process.pid, code)
-
-
-def _still_life(process: Process, tasks: dict[int, Task]) -> Process:
-    """What xray saw, less the marks of being led: a process held at a stop is one that could run."""
-    threads = []
-    for thread in process.threads:
-        task = tasks.get(thread.tid)
-        if task is None:
-            threads.append(thread)
-        elif task.state == "asleep":
-            blocked = thread.blocked and replace(thread.blocked, since_ns=None)
-            threads.append(replace(thread, state="sleeping", blocked=blocked))
-        else:
-            state = "stopped" if task.state == "stopped" else "running"
-            threads.append(replace(thread, state=state, blocked=None))
-    main = next((t for t in threads if t.tid == process.pid), None)
-    task = tasks.get(process.pid)
-    if main is None or task is None:
-        return replace(process, threads=tuple(threads))
-    return replace(process, threads=tuple(threads), state=main.state, blocked=main.blocked)
 
 
 def _deadlocked(scene: Scene) -> bool:

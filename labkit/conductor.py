@@ -34,10 +34,16 @@ TRACED = frozenset({*CALLS, *quiet.ASKED})
 _STOPPING = (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 _IGNORED_BY_DEFAULT = (signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGCONT)
 _LOSES_RESTART = frozenset(
-    "semop semtimedop msgsnd msgrcv epoll_wait epoll_pwait epoll_pwait2 rt_sigtimedwait".split()
+    ["semop", "semtimedop", "msgsnd", "msgrcv", "epoll_wait", "epoll_pwait", "epoll_pwait2", "rt_sigtimedwait"]
 )
 """Calls that fail with EINTR even when the signal that woke them is ignored."""
-_TIMED_OUT = {"semtimedop": -11, "rt_sigtimedwait": -11, "mq_timedsend": -110, "mq_timedreceive": -110, "futex": -110}
+_TIMED_OUT = {
+    "semtimedop": -11,
+    "rt_sigtimedwait": -11,
+    "mq_timedsend": -110,
+    "mq_timedreceive": -110,
+    "futex": -110,
+}
 _EINTR = -4
 _THREAD = 0x00010000
 
@@ -45,9 +51,18 @@ _THREAD = 0x00010000
 class Conductor:
     """Leads the processes of some programs; a context manager that ends them all."""
 
-    def __init__(self, commands: Sequence[Command], *, everything: bool = False, seconds: float = 30.0) -> None:
+    def __init__(
+        self,
+        commands: Sequence[Command],
+        *,
+        everything: bool = False,
+        seconds: float = 30.0,
+        stdin: str | None = None,
+    ) -> None:
         self.commands = commands
         self.everything = everything
+        self.stdin = stdin
+        """What every program reads; None: nothing."""
         self.tasks: dict[int, Task] = {}
         self.processes: list[Led] = []
         """All there have been, in the order they began."""
@@ -120,10 +135,12 @@ class Conductor:
     def _start(self, index: int, command: Command) -> None:
         path = find_program(command)
         go, come = os.pipe()
+        given = _filled_pipe(self.stdin) if self.stdin is not None else os.open(os.devnull, os.O_RDONLY)
         pid = os.fork()
         if pid == 0:
-            self._become(index, command, path, go)
+            self._become(index, command, path, go, given)
         os.close(go)
+        os.close(given)
         image = Image(marked=False)
         name = command.name or ("parent" if len(self.commands) == 1 else os.path.basename(command.argv[0]))
         taken = sum(p.name.split(" ")[0] == name for p in self.processes)
@@ -137,12 +154,13 @@ class Conductor:
         os.close(come)
         self._wait_exec(task)
 
-    def _become(self, index: int, command: Command, path: str, go: int) -> None:
+    def _become(self, index: int, command: Command, path: str, go: int, given: int) -> None:
         """In the child: wait to be seized, then become the program."""
         try:
             ptrace.die_with_parent()
             os.setsid()
             os.read(go, 1)
+            os.dup2(given, 0)
             self.outputs.attach(index)
             os.closerange(3, 1 << 20)
             os.chdir(command.cwd or os.curdir)
@@ -622,6 +640,22 @@ def _quietly(request: object, tid: int, *more: int) -> None:
         request(tid, *more)  # type: ignore[operator]
     except ProcessLookupError:
         pass
+
+
+def _filled_pipe(text: str) -> int:
+    """The end to read of a pipe that holds `text`, and ends after it."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    data = text.encode()
+    try:
+        if os.write(writing, data) < len(data):
+            raise BlockingIOError
+    except BlockingIOError:
+        os.close(reading)
+        raise LabError("The input of a program may have 65,536 bytes at most here.") from None
+    finally:
+        os.close(writing)
+    return reading
 
 
 def _kill(pid: int) -> None:

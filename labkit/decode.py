@@ -10,7 +10,6 @@ from __future__ import annotations
 import errno
 import ipaddress
 import os
-import signal
 import stat as stats
 import struct
 from collections.abc import Callable
@@ -20,6 +19,7 @@ from labkit.kernel.peek import c_string, content, words
 from labkit.quiet import signed32
 from labkit.tasks import Made, Task
 from labkit.words import content as quoted
+from labkit.words import signal_name
 
 _MOST = 60
 """Bytes of a buffer that are shown."""
@@ -211,7 +211,11 @@ class Decoder:
     def _a_sembuf(self, task: Task, call: Made, index: int, done: bool) -> str:
         count = min(call.args[index + 1], 500)
         data = content(task.process.pid, call.args[index], 6 * count)
-        return "[" + ", ".join(_sembuf(*struct.unpack("=Hhh", data[i : i + 6])) for i in range(0, len(data), 6)) + "]"
+        return (
+            "["
+            + ", ".join(_sembuf(*struct.unpack("=Hhh", data[i : i + 6])) for i in range(0, len(data), 6))
+            + "]"
+        )
 
     def _a_semarg(self, task: Task, call: Made, index: int, done: bool) -> str | None:
         command = call.args[2] & 0xFF
@@ -236,7 +240,9 @@ class Decoder:
         if not done or not call.args[index] or not call.args[index + 1]:
             return _HIDDEN
         size = (words(task.process.pid, call.args[index + 1], 1, 4) or [0])[0]
-        return self.address(content(task.process.pid, call.args[index], min(size, 128))) if size > 2 else _HIDDEN
+        return (
+            self.address(content(task.process.pid, call.args[index], min(size, 128))) if size > 2 else _HIDDEN
+        )
 
     def address(self, data: bytes) -> str:
         """A socket address: a path, `@name`, or host and port."""
@@ -258,7 +264,11 @@ class Decoder:
         data = content(task.process.pid, call.args[index], 8 * min(call.args[index + 1], 64))
         entries = [struct.unpack("=ihh", data[i : i + 8]) for i in range(0, len(data) - 7, 8)]
         if done:
-            return "[" + ", ".join(f"{fd}: {flags.names(got, flags.POLL)}" for fd, _, got in entries if got) + "]"
+            return (
+                "["
+                + ", ".join(f"{fd}: {flags.names(got, flags.POLL)}" for fd, _, got in entries if got)
+                + "]"
+            )
         return "[" + ", ".join(f"{fd}: {flags.names(asked, flags.POLL)}" for fd, asked, _ in entries) + "]"
 
     def _a_fdset(self, task: Task, call: Made, index: int, done: bool) -> str:
@@ -295,12 +305,24 @@ class Decoder:
         return f"{seconds:g} s" if seconds < 1e6 else "until a time"
 
     def _a_itimerval(self, task: Task, call: Made, index: int, done: bool) -> str:
-        interval_s, interval_us, value_s, value_us = (*words(task.process.pid, call.args[index], 4), 0, 0, 0, 0)[:4]
+        interval_s, interval_us, value_s, value_us = (
+            *words(task.process.pid, call.args[index], 4),
+            0,
+            0,
+            0,
+            0,
+        )[:4]
         first, every = value_s + value_us / 1e6, interval_s + interval_us / 1e6
         return f"after {first:g} s, every {every:g} s" if every else f"after {first:g} s"
 
     def _a_itimerspec(self, task: Task, call: Made, index: int, done: bool) -> str:
-        interval_s, interval_ns, value_s, value_ns = (*words(task.process.pid, call.args[index], 4), 0, 0, 0, 0)[:4]
+        interval_s, interval_ns, value_s, value_ns = (
+            *words(task.process.pid, call.args[index], 4),
+            0,
+            0,
+            0,
+            0,
+        )[:4]
         first, every = value_s + value_ns / 1e9, interval_s + interval_ns / 1e9
         return f"after {first:g} s, every {every:g} s" if every else f"after {first:g} s"
 
@@ -403,7 +425,13 @@ def _hidden(task: Task, call: Made, index: int, done: bool) -> str | None:
 
 def _open_flags(task: Task, call: Made, index: int, done: bool) -> str | None:
     value = call.args[index] & 0xFFFFFFFF
-    if call.spec.result != "fd" or call.name in ("pipe2", "dup3", "timerfd_create", "signalfd4", "inotify_init1"):
+    if call.spec.result != "fd" or call.name in (
+        "pipe2",
+        "dup3",
+        "timerfd_create",
+        "signalfd4",
+        "inotify_init1",
+    ):
         named = flags.names(value, flags.OPEN)
         return _HIDDEN if named == "0" else named
     access = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")[value & 3]
@@ -431,7 +459,9 @@ def _ipc_flags(task: Task, call: Made, index: int, done: bool) -> str | None:
 
 
 def _clone(task: Task, call: Made, index: int, done: bool) -> str | None:
-    return _HIDDEN if _name(task, call) in ("fork", "vfork") else flags.names(call.args[0] & ~0xFF, flags.CLONE)
+    return (
+        _HIDDEN if _name(task, call) in ("fork", "vfork") else flags.names(call.args[0] & ~0xFF, flags.CLONE)
+    )
 
 
 def _clone3(task: Task, call: Made, index: int, done: bool) -> str | None:
@@ -468,10 +498,14 @@ def _dirfd(task: Task, call: Made, index: int, done: bool) -> str | None:
 def _fcntl_argument(task: Task, call: Made, index: int, done: bool) -> str | None:
     command, value = call.args[1], call.args[2]
     if command in (5, 6, 7, 36, 37, 38):
-        kind, whence, start, length = struct.unpack("=hh4xqq", content(task.process.pid, value, 24).ljust(24, b"\0"))
+        kind, whence, start, length = struct.unpack(
+            "=hh4xqq", content(task.process.pid, value, 24).ljust(24, b"\0")
+        )
         word = {0: "F_RDLCK", 1: "F_WRLCK", 2: "F_UNLCK"}.get(kind, str(kind))
-        where = "the whole file" if (whence, start, length) == (0, 0, 0) else f"bytes {start} to " + (
-            str(start + length - 1) if length else "the end"
+        where = (
+            "the whole file"
+            if (whence, start, length) == (0, 0, 0)
+            else f"bytes {start} to " + (str(start + length - 1) if length else "the end")
         )
         return f"{word}, {where}"
     if command in (2, 4):
@@ -502,6 +536,11 @@ def _name(task: Task, call: Made) -> str:
     return flags.FRIENDLY.get(call.name, call.name)
 
 
+def friendly(call: Made) -> str:
+    """A call's name in the C library."""
+    return flags.FRIENDLY.get(call.name, call.name)
+
+
 def _clone_flags(task: Task, call: Made) -> int:
     if call.name == "clone":
         return call.args[0]
@@ -515,14 +554,6 @@ def _has_out(call: Made) -> bool:
 
 def _error(number: int) -> str:
     return f"{errno.errorcode.get(number, number)} ({os.strerror(number)})"
-
-
-def signal_name(number: int) -> str:
-    """SIGUSR1, SIGRTMIN+2."""
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"SIGRTMIN+{number - signal.SIGRTMIN}" if number > signal.SIGRTMIN else f"signal {number}"
 
 
 def _sembuf(number: int, operation: int, bits: int) -> str:
@@ -572,7 +603,9 @@ def _rights(control: bytes) -> list[int]:
         if size < 16:
             break
         if level == 1 and kind == 1:
-            found += struct.unpack(f"={(min(size, len(control)) - 16) // 4}i", control[16 : 16 + (size - 16) // 4 * 4])
+            found += struct.unpack(
+                f"={(min(size, len(control)) - 16) // 4}i", control[16 : 16 + (size - 16) // 4 * 4]
+            )
         control = control[(size + 7) // 8 * 8 :]
     return found
 

@@ -8,16 +8,14 @@ its own. What a run leaves behind is removed before the next.
 
 from __future__ import annotations
 
-import json
 import os
-import signal
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from labkit.errors import LabError
+from labkit.exploration import Exploration, Outcome
 from labkit.programs import Command
-from labkit.scene import Limit
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +26,8 @@ class Options:
     """Also try calls that would only wait."""
     most: int | None = None
     """Schedules after which to stop."""
+    stdin: str | None = None
+    """What each program reads from its standard input."""
     seconds: float = 10.0
     """The longest that one schedule may take."""
     total_seconds: float | None = None
@@ -37,66 +37,10 @@ class Options:
     """The most points in one schedule."""
 
 
-@dataclass(slots=True)
-class Outcome:
-    """One thing that can come out, and in how many schedules it did."""
-
-    output: str
-    exits: dict[str, int | None]
-    """By process: exit status, or minus the signal's number; None: it never ended."""
-    deadlock: str | None
-    """The sentence, when nobody could go on."""
-    left_behind: list[str]
-    count: int = 0
-    schedule: list[int] = field(default_factory=list)
-    """The shortest list of choices that leads here."""
-    steps: list[str] = field(default_factory=list)
-    """The same in words."""
-    ending: str | None = None
-    """Why a run was cut short; None for one that came to its end."""
-
-    @property
-    def crash(self) -> str | None:
-        """Who was ended by a signal that means a mistake in the program."""
-        bad = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL}
-        return next((who for who, status in self.exits.items() if status in bad), None)
-
-    @property
-    def key(self) -> str:
-        return json.dumps([self.output, self.exits, self.deadlock, self.left_behind, self.ending], sort_keys=True)
-
-    def to_dict(self) -> dict[str, Any]:
-        return {"output": self.output, "exits": self.exits, "deadlock": self.deadlock, "crash": self.crash,
-                "left_behind": self.left_behind, "count": self.count, "schedule": self.schedule,
-                "steps": self.steps, "ending": self.ending}  # fmt: skip
-
-
-@dataclass(slots=True)
-class Exploration:
-    """All that came out."""
-
-    schedules: int = 0
-    complete: bool = False
-    outcomes: list[Outcome] = field(default_factory=list)
-    limits: list[Limit] = field(default_factory=list)
-    known: frozenset[Any] = frozenset()
-    """What was found to be a point on the way (see `labkit/schedule.py`)."""
-    exhaustive: bool = False
-
-    @property
-    def wrong(self) -> bool:
-        """Some outcome is a deadlock, a crash or no end."""
-        return any(o.deadlock or o.crash or o.ending for o in self.outcomes)
-
-    def to_dict(self) -> dict[str, Any]:
-        """As plain dictionaries and lists."""
-        return {"version": 1, "schedules": self.schedules, "complete": self.complete,
-                "outcomes": [outcome.to_dict() for outcome in self.outcomes],
-                "limits": [{"what": limit.what, "because": limit.because} for limit in self.limits]}  # fmt: skip
-
-
 def explore(
-    commands: Sequence[Command], options: Options | None = None, on_progress: Callable[[int, int], None] | None = None
+    commands: Sequence[Command],
+    options: Options | None = None,
+    on_progress: Callable[[int, int], None] | None = None,
 ) -> Exploration:
     """Run these programs under every schedule. Call it in a process with one thread, as a film is made.
 

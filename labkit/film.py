@@ -94,7 +94,9 @@ class Film:
         if not isinstance(data, dict) or "frames" not in data:
             raise LabError("This is not a film: it has no `frames`.")
         if data.get("version") != VERSION:
-            raise LabError(f"This film has version {data.get('version')!r}; this labkit reads version {VERSION}.")
+            raise LabError(
+                f"This film has version {data.get('version')!r}; this labkit reads version {VERSION}."
+            )
         try:
             return cls(
                 scenes=tuple(Scene.from_dict(scene) for scene in data["scenes"]),

@@ -25,6 +25,8 @@ _REMOVE = {
     "sem": lambda id: syscalls.semctl(id, 0, 0),
     "msg": lambda id: syscalls.msgctl(id, 0),
 }
+_LOCKING = (6, 7, 37, 38)
+"""fcntl's F_SETLK, F_SETLKW and their kin of open file descriptions."""
 _WORDS = {"shm": "shared memory", "sem": "semaphore set", "msg": "message queue"}
 
 
@@ -125,7 +127,9 @@ def queue_exists(name: str) -> bool:
 def _uses_name(call: Made) -> bool:
     if call.name in _SYSV:
         return call.args[0] & 0xFFFFFFFF != 0
-    return call.name in ("mq_open", "bind", "connect") or (
+    if call.name == "fcntl":
+        return call.args[1] in _LOCKING
+    return call.name in ("mq_open", "bind", "connect", "flock") or (
         call.name in _FLAGS and bool(call.args[_FLAGS[call.name]] & 3)
     )
 

@@ -44,8 +44,6 @@ class Outputs:
 
     def attach(self, program: int) -> None:
         """In a child: make the program's terminals its output and error."""
-        null = os.open(os.devnull, os.O_RDONLY)
-        os.dup2(null, 0)
         for fd, stream in ((1, "stdout"), (2, "stderr")):
             os.dup2(self._terminals[program, stream].slave, fd)
 

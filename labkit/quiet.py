@@ -34,12 +34,10 @@ _LIBRARY = re.compile(
 )
 _PYTHON = re.compile(r"(^|/)python[\d.]*$")
 _ON_PATH = {"open": 0, "openat": 1, "creat": 0, "openat2": 1}
-_PATHS_OF = {name: (0,) for name in ("open", "creat", "unlink", "mkdir", "rename")} | {
-    name: (1,) for name in ("openat", "openat2", "unlinkat", "mkdirat", "renameat", "renameat2")
-}
+_PATHS_OF = dict.fromkeys(("open", "creat", "unlink", "mkdir", "rename"), (0,)) | dict.fromkeys(("openat", "openat2", "unlinkat", "mkdirat", "renameat", "renameat2"), (1,))
 _ALWAYS = frozenset({"restart_syscall", "rt_sigpending", "sigaltstack", "prctl", "madvise", "fsync", *ASKED})
 _ON_FD = frozenset(
-    "read pread64 readv preadv lseek close fcntl mmap dup pread ftruncate write writev".split()
+    ["read", "pread64", "readv", "preadv", "lseek", "close", "fcntl", "mmap", "dup", "pread", "ftruncate", "write", "writev"]
 )
 _FD_OF = {"mmap": 4}
 _ASKS = {1, 3}

@@ -24,6 +24,7 @@ from typing import Any
 
 from labkit.blocking import would_block
 from labkit.conductor import Conductor
+from labkit.decode import friendly
 from labkit.kernel.touch import Touch
 from labkit.quiet import signed32
 from labkit.tasks import Made, Task
@@ -190,9 +191,7 @@ class Run:
         kind = None
         if task.state == "new" and task.number == 1:
             kind = "birth"
-        elif task.state == "call" and task.call and task.call.name in _WAITS and self._is_free(task):
-            kind = "wait"
-        elif task.state == "ready" and task.call and task.call.name in (*_WAITS, "execve"):
+        elif (task.state == "call" and task.call and task.call.name in _WAITS and self._is_free(task)) or (task.state == "ready" and task.call and task.call.name in (*_WAITS, "execve")):
             kind = "wait"
         return None if kind is None or (kind, task.process.path) in self.known else kind
 
@@ -244,7 +243,7 @@ class _Watch:
 def _describe(task: Task) -> str:
     """A choice in words that are the same in every run: who, and before what."""
     if task.state == "call" and task.call is not None:
-        return f"{task.who}: {task.call.name}"
+        return f"{task.who}: {friendly(task.call)}"
     if task.deadline is not None and task.state in ("asleep", "fired"):
         return f"{task.who}: its time is over"
     if task.state == "signal" and task.pending is not None:

@@ -11,11 +11,14 @@ from multiprocessing import Pipe
 from typing import Any
 
 from labkit.conductor import Conductor, TimeUp
-from labkit.explore import Exploration, Options, Outcome
+from labkit.exploration import Exploration, Outcome
+from labkit.explore import Options
 from labkit.leftovers import Leftovers
 from labkit.programs import Command
 from labkit.scene import Limit
 from labkit.schedule import Notice, Noticed, NotRepeatable, Run, TooLong
+from labkit.still import why_stuck
+from labkit.xray import XRay
 
 
 @dataclass(slots=True)
@@ -49,7 +52,7 @@ class Runner:
         """One schedule, from a clean start to its end, and everything removed that it left."""
         tried = Tried()
         watcher = _Watcher()
-        conductor = Conductor(self.commands, seconds=self.options.seconds)
+        conductor = Conductor(self.commands, seconds=self.options.seconds, stdin=self.options.stdin)
         conductor.on_call = watcher.leftovers.before
         conductor.on_done = watcher.leftovers.after
         with conductor:
@@ -66,7 +69,7 @@ class Runner:
             except TooLong:
                 ending = f"still running after {self.options.points} points"
             if run.stuck:
-                deadlock = why_stuck(conductor)
+                deadlock = why_stuck(XRay(), conductor)
             alive = {p.pid for p in conductor.processes if p.alive}
         watcher.finish()
         tried.shared_names = watcher.leftovers.named
@@ -88,16 +91,6 @@ class _Watcher:
         self.left = sorted(left.in_words() for left in remaining)
         for left in remaining:
             left.remove()
-
-
-def why_stuck(conductor: Conductor) -> str:
-    """The sentence about processes of which none can go on."""
-    from labkit.camera import still_scene
-    from labkit.xray import XRay
-
-    scene = still_scene(XRay(), conductor)
-    sentences = [deadlock.because for deadlock in scene.deadlocks]
-    return " ".join(sentences) or "Every process waits, and nobody is left who could end it."
 
 
 def _outcome(
@@ -125,7 +118,9 @@ def _exit(status: int | None) -> int | None:
 class Search:
     """All prefixes, until none is left or a bound is met."""
 
-    def __init__(self, commands: Sequence[Command], options: Options, on_progress: Callable[[int, int], None]) -> None:
+    def __init__(
+        self, commands: Sequence[Command], options: Options, on_progress: Callable[[int, int], None]
+    ) -> None:
         self.options = options
         self.on_progress = on_progress
         self.runner = Runner(commands, options)
@@ -153,7 +148,9 @@ class Search:
     def _first(self) -> Tried | None:
         """The first schedule, twice: a program that goes two ways under one schedule is not repeatable."""
         first = self._until_known([], [])
-        again = self.runner.attempt([c for _, c in first.decisions], [o for o, _ in first.decisions], self.known)
+        again = self.runner.attempt(
+            [c for _, c in first.decisions], [o for o, _ in first.decisions], self.known
+        )
         self._take(first, 0)
         if again.differs or (again.outcome and first.outcome and again.outcome.key != first.outcome.key):
             self._not_repeatable(again.differs or _difference(first.outcome, again.outcome))
@@ -233,7 +230,9 @@ class Search:
             self.found.limits.append(Limit("all schedules", f"Stopped after {options.most}, as asked."))
             return True
         if options.total_seconds is not None and time.monotonic() - started > options.total_seconds:
-            self.found.limits.append(Limit("all schedules", f"Stopped after {options.total_seconds:g} s, as asked."))
+            self.found.limits.append(
+                Limit("all schedules", f"Stopped after {options.total_seconds:g} s, as asked.")
+            )
             return True
         return False
 
@@ -245,7 +244,8 @@ class Search:
 
 
 def _difference(one: Outcome | None, other: Outcome | None) -> str:
-    assert one is not None and other is not None
+    assert one is not None
+    assert other is not None
     if one.output != other.output:
         return f"it wrote {one.output!r:.60} and then {other.output!r:.60}"
     return "it ended in two ways"

@@ -10,7 +10,8 @@ from contextlib import contextmanager
 
 from labkit.cli.film import split
 from labkit.errors import LabError
-from labkit.explore import Exploration, Options, Outcome, explore, replay
+from labkit.exploration import Exploration, describe
+from labkit.explore import Options, explore, replay
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -19,11 +20,18 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--json", action="store_true", help="print the outcomes as JSON")
     parser.add_argument("--max", type=int, metavar="N", help="stop after N schedules (and say so)")
     parser.add_argument("--exhaustive", action="store_true", help="brute force: leave no order out")
-    parser.add_argument("--timeout", type=float, default=10.0, metavar="S", help="end a schedule after S seconds")
-    parser.add_argument("--jobs", type=int, metavar="N", help="how many at the same time (default: all processors)")
+    parser.add_argument(
+        "--timeout", type=float, default=10.0, metavar="S", help="end a schedule after S seconds"
+    )
+    parser.add_argument("--stdin", metavar="TEXT", help="what each program reads from its standard input")
+    parser.add_argument(
+        "--jobs", type=int, metavar="N", help="how many at the same time (default: all processors)"
+    )
     parser.add_argument("-o", dest="file", metavar="FILE",
                         help="save the outcomes (.json), or the film of one of them (.html, .json.gz)")  # fmt: skip
-    parser.add_argument("--outcome", type=int, default=1, metavar="K", help="which outcome -o films (default 1)")
+    parser.add_argument(
+        "--outcome", type=int, default=1, metavar="K", help="which outcome -o films (default 1)"
+    )
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
 
 
@@ -35,7 +43,13 @@ def run(options: argparse.Namespace) -> int:
             raise LabError(f"{name} must be above 0.")
     if options.file and not options.file.endswith((".json", ".json.gz", ".html")):
         raise LabError(f"-o takes .json, .json.gz or .html, and {options.file} is none of these.")
-    how = Options(exhaustive=options.exhaustive, most=options.max, seconds=options.timeout, jobs=options.jobs)
+    how = Options(
+        exhaustive=options.exhaustive,
+        most=options.max,
+        seconds=options.timeout,
+        jobs=options.jobs,
+        stdin=options.stdin,
+    )
     with _progress(options.json) as told:
         found = explore(commands, how, told)
     if options.json:
@@ -47,42 +61,6 @@ def run(options: argparse.Namespace) -> int:
     return int(found.wrong)
 
 
-def describe(found: Exploration) -> str:
-    """The outcomes as text."""
-    many = "schedule" if found.schedules == 1 else "schedules"
-    lines = [f"{found.schedules:,} {many}, {'all there are' if found.complete else 'not all there are'}."]
-    for number, outcome in enumerate(found.outcomes, 1):
-        lines += ["", *_outcome(number, outcome)]
-    lines += [f"({limit.what}: {limit.because})" for limit in found.limits]
-    return "\n".join(lines)
-
-
-def _outcome(number: int, outcome: Outcome) -> Iterator[str]:
-    yield f"Outcome {number}, in {outcome.count:,} of them:"
-    for line in outcome.output.splitlines():
-        yield f"  | {line}"
-    if not outcome.output:
-        yield "  | (no output)"
-    bad = [f"{who} {_how(status)}" for who, status in outcome.exits.items() if status not in (0, None)]
-    if bad:
-        yield f"  {', '.join(bad)}"
-    if outcome.deadlock:
-        yield f"  deadlock: {outcome.deadlock}"
-    if outcome.ending:
-        yield f"  no end: {outcome.ending}"
-    for left in outcome.left_behind:
-        yield f"  left behind: {left}"
-    if outcome.steps:
-        yield f"  for example: {'; '.join(outcome.steps)}"
-
-
-def _how(status: int | None) -> str:
-    from labkit.decode import signal_name
-
-    assert status is not None
-    return f"exits {status}" if status > 0 else f"is ended by {signal_name(-status)}"
-
-
 def _save(options: argparse.Namespace, commands: list, found: Exploration) -> None:  # type: ignore[type-arg]
     if options.file.endswith(".json"):
         try:
@@ -92,7 +70,9 @@ def _save(options: argparse.Namespace, commands: list, found: Exploration) -> No
             raise LabError(f"{options.file} could not be written: {error.strerror}.") from None
         return
     if not 1 <= options.outcome <= len(found.outcomes):
-        raise LabError(f"There are {len(found.outcomes)} outcomes: --outcome {options.outcome} is none of them.")
+        raise LabError(
+            f"There are {len(found.outcomes)} outcomes: --outcome {options.outcome} is none of them."
+        )
     replay(commands, found, found.outcomes[options.outcome - 1]).save(options.file)
 
 

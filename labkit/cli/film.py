@@ -15,11 +15,16 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("-o", dest="file", metavar="FILE", help="save the film: .json, .json.gz or .html")
     parser.add_argument("--turns", default="parent-first", metavar="RULE",
                         help="who goes next: parent-first (default), child-first, alternate, or names: parent,child*2")  # fmt: skip
-    parser.add_argument("--timeout", type=float, default=30.0, metavar="S", help="end after S seconds (default 30)")
+    parser.add_argument(
+        "--timeout", type=float, default=30.0, metavar="S", help="end after S seconds (default 30)"
+    )
     parser.add_argument("--frames", type=int, default=20_000, metavar="N", help="end after N frames")
     parser.add_argument("--all-calls", action="store_true", help="also start-up, libraries and memory")
     parser.add_argument("--no-scenes", action="store_true", help="only the calls: faster, smaller")
-    parser.add_argument("--slow", type=float, default=0.0, metavar="S", help="wait S seconds before each call")
+    parser.add_argument(
+        "--slow", type=float, default=0.0, metavar="S", help="wait S seconds before each call"
+    )
+    parser.add_argument("--stdin", metavar="TEXT", help="what each program reads from its standard input")
     parser.add_argument("--json", action="store_true", help="print the film as JSON")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="COMMAND")
 
@@ -42,7 +47,7 @@ def run(options: argparse.Namespace) -> int:
             print(frame.text, flush=True)
 
     how = Options(turns=options.turns, seconds=options.timeout, frames=options.frames,
-                  all_calls=options.all_calls, slow=options.slow, scenes=not options.no_scenes)  # fmt: skip
+                  all_calls=options.all_calls, slow=options.slow, scenes=not options.no_scenes, stdin=options.stdin)  # fmt: skip
     film = record(commands, how, show)
     if options.file:
         film.save(options.file)

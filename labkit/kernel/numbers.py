@@ -165,10 +165,7 @@ AUDIT_ARCH: dict[str, int] = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}
 MACHINE: str = os.uname().machine
 """This machine."""
 
-_NAMES = {
-    machine: {nr: name for name, nr in table.items()}
-    for machine, table in NUMBERS.items()
-}
+_NAMES = {machine: {nr: name for name, nr in table.items()} for machine, table in NUMBERS.items()}
 
 
 def number(name: str, machine: str = MACHINE) -> int | None:

@@ -1,0 +1,53 @@
+"""What xray sees of programs that are led by a conductor, and stand still."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import replace
+
+from labkit.conductor import Conductor
+from labkit.decode import friendly
+from labkit.scene import Process, Scene
+from labkit.tasks import Task
+from labkit.words import listing
+from labkit.xray import XRay
+
+
+def still_scene(xray: XRay, conductor: Conductor) -> Scene:
+    """What xray sees of a conductor's processes, which all stand still."""
+    seen = [p for p in conductor.processes if p.alive or os.path.exists(f"/proc/{p.pid}")]
+    xray.names = {p.pid: p.name for p in seen}
+    scene = xray.look(*(p.pid for p in seen))
+    return replace(scene, processes=tuple(_still_life(p, conductor.tasks) for p in scene.processes))
+
+
+def why_stuck(xray: XRay, conductor: Conductor) -> str:
+    """The sentence about processes of which none can go on."""
+    scene = still_scene(xray, conductor)
+    sentences = [deadlock.because for deadlock in scene.deadlocks]
+    if sentences:
+        return " ".join(sentences)
+    waiting = [f"`{t.who}` in {friendly(t.call)}" for t in conductor.sleeping() if t.call]
+    return (
+        f"Nobody is left who could go on: {listing(waiting)} wait{'s' if len(waiting) == 1 else ''} for ever."
+    )
+
+
+def _still_life(process: Process, tasks: dict[int, Task]) -> Process:
+    """What xray saw, less the marks of being led: a process held at a stop is one that could run."""
+    threads = []
+    for thread in process.threads:
+        task = tasks.get(thread.tid)
+        if task is None:
+            threads.append(thread)
+        elif task.state == "asleep":
+            blocked = thread.blocked and replace(thread.blocked, since_ns=None)
+            threads.append(replace(thread, state="sleeping", blocked=blocked))
+        else:
+            state = "stopped" if task.state == "stopped" else "running"
+            threads.append(replace(thread, state=state, blocked=None))
+    main = next((t for t in threads if t.tid == process.pid), None)
+    task = tasks.get(process.pid)
+    if main is None or task is None:
+        return replace(process, threads=tuple(threads))
+    return replace(process, threads=tuple(threads), state=main.state, blocked=main.blocked)
