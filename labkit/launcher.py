@@ -8,6 +8,7 @@ Just before the source's first line it asks for access to a file named `MARKER`:
 system calls learns from that one that the program's own begin.
 """
 
+import _thread
 import os
 import sys
 
@@ -37,6 +38,18 @@ def _hook(kind, error, trace):
         _end_by_sigint()
 
 
+def _thread_hook(args):
+    """The same for a thread: what `threading` would do, with the cell's lines."""
+    if args.exc_type is SystemExit:
+        return
+    import traceback
+
+    name = args.thread.name if args.thread is not None else _thread.get_ident()
+    print(f"Exception in thread {name}:", file=sys.stderr)
+    traceback.print_exception(args.exc_type, args.exc_value, args.exc_traceback)
+    sys.stderr.flush()
+
+
 def _end_by_sigint():
     """Python ends itself by SIGINT after an uncaught KeyboardInterrupt, unless code was compiled since."""
     try:
@@ -52,6 +65,7 @@ def _run(path, label, arguments):
     if not sys.flags.safe_path:
         sys.path[0] = ""
     sys.excepthook = _hook
+    _thread._excepthook = _thread_hook  # where `threading`, once imported, takes its own from
     main = type(sys)("__main__")
     main.__dict__.update(__builtins__=__builtins__, __file__=path, __loader__=_Source(source))
     sys.modules["__main__"] = main

@@ -12,6 +12,7 @@ import os
 import re
 import shutil
 import stat
+import tempfile
 
 from labkit.errors import LabError
 
@@ -22,6 +23,9 @@ LOCK = "owner.lock"
 
 _PATH_MAX = 107
 """Bytes that fit in a Unix socket's address, less the zero at its end (unix(7))."""
+
+_SHORT = 40
+"""A folder whose name has so many bytes leaves room for a word."""
 
 _WORD = re.compile(r"[A-Za-z0-9_.+-]{1,64}")
 
@@ -37,7 +41,7 @@ def scope() -> str:
 def begin() -> None:
     """Make this process the head of a scope, unless it lives in one already."""
     os.environ.setdefault(SCOPE, os.urandom(6).hex())
-    os.environ.setdefault(SCRATCH, f"/tmp/labkit-{os.getuid()}-{scope()}")
+    os.environ.setdefault(SCRATCH, _own_folder())
 
 
 def name(word: str) -> str:
@@ -65,7 +69,7 @@ def path(word: str) -> str:
 
 def folder() -> str:
     """The notebook's scratch folder, made when it is not there yet and readable by its user alone."""
-    folder = os.environ.get(SCRATCH) or f"/tmp/labkit-{os.getuid()}-{scope()}"
+    folder = os.environ.get(SCRATCH) or _own_folder()
     try:
         if not os.path.isdir(folder):
             os.makedirs(folder, mode=0o700, exist_ok=True)
@@ -76,6 +80,16 @@ def folder() -> str:
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
         raise LabError(f"The scratch folder {folder} is somebody else's; it is not used.")
     return folder
+
+
+def temporary() -> str:
+    """Where scratch folders are made: the folder for temporary files, if its name is short enough."""
+    folder = tempfile.gettempdir()
+    return folder if len(os.fsencode(folder)) <= _SHORT else "/tmp"
+
+
+def _own_folder() -> str:
+    return os.path.join(temporary(), f"labkit-{os.getuid()}-{scope()}")
 
 
 def _remove_unless_owned(folder: str, maker: int) -> None:

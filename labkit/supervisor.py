@@ -139,18 +139,22 @@ class Supervisor:
         self._socket = ours
         self._sending = threading.Lock()
         self._changed = threading.Condition()
+        self._adopting = threading.Lock()
+        self._was_subreaper: bool | None = None
         self._numbers = itertools.count(1)
         self._programs: dict[int, Program] = {}
         self._watches: list[Watch] = []
         self._replies: dict[int, dict[str, Any]] = {}
         self.pid: int | None = None
         self.notebook: int | None = None
+        self._folder = ""
         self.alive = True
         self._process = self._start_owner(theirs)
         theirs.close()
         with contextlib.suppress(OSError):
             syscalls.allow_tracer(self._process.pid)
-        threading.Thread(target=self._listen, name="labkit-supervisor", daemon=True).start()
+        self._listener = threading.Thread(target=self._listen, name="labkit-supervisor", daemon=True)
+        self._listener.start()
 
     @staticmethod
     def _start_owner(theirs: socket.socket) -> subprocess.Popen[bytes]:
@@ -184,8 +188,7 @@ class Supervisor:
         program = Program(self, number, command, self._free_name(command.name))
         program.on_output, program.on_event = on_output, on_event
         self._programs[number] = program
-        with contextlib.suppress(OSError):
-            syscalls.become_subreaper()
+        self._adopt()
         order = {
             "do": "start",
             "id": number,
@@ -199,8 +202,8 @@ class Supervisor:
             "output": os.path.join(names.folder(), "output", f"{number}.txt"),
         }
         self.ask(order, (stdin or "").encode())
-        self.wait_for(lambda: program.pid is not None or program.failure is not None)
-        if program.failure is not None:
+        self.wait_for(lambda: program.pid is not None or program.failure is not None or not self.alive)
+        if program.pid is None:
             del self._programs[number]
             raise LabError(_why_not_started(program))
         return program
@@ -208,6 +211,21 @@ class Supervisor:
     def programs(self) -> list[Program]:
         """Every program started so far, in order."""
         return list(self._programs.values())
+
+    def _adopt(self) -> None:
+        """While programs run, orphans of a dead owner shall come to this process."""
+        with self._adopting:
+            if self._was_subreaper is None:
+                with contextlib.suppress(OSError):
+                    self._was_subreaper = syscalls.is_subreaper()
+                    syscalls.become_subreaper()
+
+    def _adopt_no_more(self) -> None:
+        """No program runs: orphans of what plain cells start go to init again, as without us."""
+        with self._adopting:
+            if self._was_subreaper is False and not any(p.alive for p in self._programs.values()):
+                syscalls.become_subreaper(False)
+                self._was_subreaper = None
 
     def _free_name(self, name: str) -> str:
         taken = {p.name for p in self._programs.values() if p.alive}
@@ -257,6 +275,8 @@ class Supervisor:
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
         self._process.wait()
+        self._listener.join()
+        self._socket.close()
 
     def _listen(self) -> None:
         decoder = wire.Decoder()
@@ -283,7 +303,7 @@ class Supervisor:
                 watch.callback(head["scene"])
             return
         if event == "ready":
-            self.pid, self.notebook = head["pid"], head["notebook"]
+            self.pid, self.notebook, self._folder = head["pid"], head["notebook"], head["folder"]
         elif event == "reply":
             self._replies[head["id"]] = head
         elif program is not None:
@@ -312,26 +332,23 @@ class Supervisor:
             program.on_event(program, head)
         program.done |= event in ("done", "gone")
         program.gone |= event == "gone"
+        if program.gone:
+            program._supervisor._adopt_no_more()
 
     def _owner_died(self) -> None:
         """End exactly what the owner left to us."""
         self.alive = False
-        for program in self._programs.values():
-            if not program.gone:
-                self._note(
-                    program,
-                    {"event": "exit", "id": program.number, "status": program.status, "why": "owner"},
-                )
+        living = [p for p in self._programs.values() if not p.gone and p.pid is not None]
+        for program in living:
+            self._note(program, {"event": "exit", "status": program.status, "why": "owner"})
         if self.notebook is not None:
             end_family(self.notebook)
-            folder = names.folder()
-            journal = belongings.Journal.read(os.path.join(folder, belongings.JOURNAL))
+            journal = belongings.Journal.read(os.path.join(self._folder, belongings.JOURNAL))
             if journal is not None:
                 belongings.remove(journal)
-            belongings.empty(folder, keep="sources")
-        for program in self._programs.values():
-            if not program.gone:
-                self._note(program, {"event": "gone", "id": program.number})
+                belongings.empty(self._folder, keep="sources")
+        for program in living:
+            self._note(program, {"event": "gone"})
         with self._changed:
             self._changed.notify_all()
 
@@ -351,7 +368,8 @@ def end_family(notebook: int) -> None:
 
 
 def _why_not_started(program: Program) -> str:
-    assert program.failure is not None
+    if program.failure is None:
+        return f"{program.name} could not be started: the supervisor died. Run the cell again."
     reason = os.strerror(program.failure["errno"])
     return f"{program.name} could not be started: {program.failure['what']}: {reason}."
 
@@ -365,6 +383,8 @@ def connect() -> Supervisor:
     global _current
     with _connecting:
         if _current is None or not _current.alive:
+            if _current is not None:
+                _current.close()
             names.begin()
             _current = Supervisor()
             atexit.register(_current.close)

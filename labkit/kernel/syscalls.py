@@ -151,9 +151,16 @@ def prctl(option: int, argument: int = 0) -> int:
     return result
 
 
-def become_subreaper() -> None:
-    """Orphans among our descendants become our children from now on."""
-    prctl(PR_SET_CHILD_SUBREAPER, 1)
+def become_subreaper(on: bool = True) -> None:
+    """Orphans among our descendants become our children from now on; or no longer."""
+    prctl(PR_SET_CHILD_SUBREAPER, on)
+
+
+def is_subreaper() -> bool:
+    """Do orphans among our descendants become our children?"""
+    answer = ctypes.c_int()
+    prctl(PR_GET_CHILD_SUBREAPER, ctypes.addressof(answer))
+    return bool(answer.value)
 
 
 def allow_tracer(pid: int) -> None:

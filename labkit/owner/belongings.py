@@ -70,9 +70,10 @@ class Belongings:
         self._user = os.geteuid()
         self._key_prefix = names.key_prefix(names.scope())
         self._prefix = f"labkit-{names.scope()}-"
-        os.makedirs(folder, mode=0o700, exist_ok=True)
-        self._lock = os.open(os.path.join(folder, names.LOCK), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        self._lock = _locked(folder)
+        if self._lock is None:  # we are an owner within a program of another owner
+            self.folder = os.path.join(folder, f"owner-{os.getpid()}")
+            self._lock = _locked(self.folder)
         self._write()
 
     def look(self, pids: Iterable[int], ever: set[int]) -> None:
@@ -124,6 +125,18 @@ class Belongings:
         self.journal.known, self.journal.suspected = sorted(self._known), sorted(self._suspected)
         with contextlib.suppress(OSError):
             self.journal.write(os.path.join(self.folder, JOURNAL))
+
+
+def _locked(folder: str) -> int | None:
+    """Make the folder ours: a descriptor that holds its lock, or None when somebody else does."""
+    os.makedirs(folder, mode=0o700, exist_ok=True)
+    fd = os.open(os.path.join(folder, names.LOCK), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(fd)
+        return None
+    return fd
 
 
 def _user_of(path: str) -> int | None:
@@ -185,7 +198,7 @@ def abandoned() -> list[str]:
     """Scratch folders of this user whose owner is dead."""
     found = []
     start = f"labkit-{os.getuid()}-"
-    for entry in os.scandir("/tmp"):
+    for entry in os.scandir(names.temporary()):
         if entry.name.startswith(start) and entry.is_dir(follow_symlinks=False):
             if entry.stat(follow_symlinks=False).st_uid == os.geteuid() and not _is_locked(entry.path):
                 found.append(entry.path)

@@ -57,7 +57,10 @@ def in_words(size: int) -> str:
 
 @functools.cache
 def memory() -> int:
-    """How many bytes a program may use: half of what there is for all of us."""
+    """How many bytes a program may use: half of what there is for all of us, if nobody says otherwise."""
+    said = os.environ.get("LABKIT_MEMORY_BYTES", "")
+    if said.isdigit():
+        return int(said)
     whole = os.sysconf("SC_PHYS_PAGES") * _PAGE
     for path in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
         with contextlib.suppress(OSError, ValueError), open(path, encoding="ascii") as file:

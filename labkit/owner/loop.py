@@ -68,7 +68,8 @@ class Owner:
             self.add(syscalls.pidfd_open(self.notebook_pid), self._on_notebook_end)
         with contextlib.suppress(OSError):
             self.add(inotify.creations_in(remains.SHM), self._on_creation)
-        self.tell({"event": "ready", "pid": os.getpid(), "notebook": self.notebook})
+        who = {"pid": os.getpid(), "notebook": self.notebook, "folder": self.belongings.folder}
+        self.tell({"event": "ready", **who})
         try:
             while self.running:
                 self._turn()
