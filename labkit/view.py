@@ -9,8 +9,8 @@ page gets none.
 
 from __future__ import annotations
 
-import functools
-import importlib.resources
+import os
+import signal
 import threading
 import time
 from collections.abc import Callable
@@ -21,7 +21,11 @@ import traitlets
 
 from labkit import changes, draw
 from labkit.errors import LabError
+from labkit.film import Film
+from labkit.pages import bundle, film_page, packed
 from labkit.scene import Scene
+
+__all__ = ["View", "film_page", "show", "show_film", "show_outcomes", "watch"]
 
 HIDDEN_S = 1.0
 """A view that cannot be seen gets a picture this often."""
@@ -29,13 +33,7 @@ QUIET_S = 0.3
 """A picture that has not changed for so long, with everybody asleep, has come to rest."""
 
 
-@functools.cache
-def bundle() -> str:
-    """The front end: one ES module."""
-    return (importlib.resources.files("labkit") / "ui" / "bundle.js").read_text("utf-8")
-
-
-class View(anywidget.AnyWidget):  # type: ignore[misc]
+class View(anywidget.AnyWidget):
     """A picture on a page. It holds no program and no kernel object: closing it changes nothing else."""
 
     _esm = traitlets.Unicode().tag(sync=True)
@@ -44,15 +42,23 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
     status = traitlets.Unicode("still").tag(sync=True)
     """`waiting`, `live`, `ended` or `still`."""
     ident = traitlets.Unicode().tag(sync=True)
+    film = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    """A film to be played, its scenes as changes (`pages.packed`)."""
+    outcomes = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    """What `explore` found."""
 
-    def __init__(self, scene: Scene | None = None, status: str = "still") -> None:
+    def __init__(self, scene: Scene | None = None, status: str = "still", **shown: Any) -> None:
         self._sending = threading.Lock()
         self._pages: dict[str, str] = {}
         self._hidden_until = 0.0
         self.endings: tuple[str, ...] = ()
         self.on_closed: Callable[[], None] = lambda: None
+        self.replay: Callable[[int], Film] | None = None
+        """Makes the film of the n-th outcome."""
+        self.text = ""
+        """What stands for it where there is no picture; of a scene, its text."""
         picture = changes.without_clocks(scene.to_dict()) if scene is not None else changes.EMPTY
-        super().__init__(_esm=bundle(), feed={"n": 0, "scene": picture}, status=status)
+        super().__init__(_esm=bundle(), feed={"n": 0, "scene": picture}, status=status, **shown)
         self.ident = self.model_id or ""
         self.on_msg(self._heard)
 
@@ -97,6 +103,17 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
             case {"do": "whole"}:
                 with self._sending:
                     self.send({"kind": "whole", "feed": self.feed})
+            case {"do": "signal" | "stop", "asked": asked}:
+                self.send({"kind": "answer", "asked": asked, "words": obey(message)})
+            case {"do": "replay", "n": int(n)} if self.replay is not None:
+                self._play(n)
+
+    def _play(self, n: int) -> None:
+        assert self.replay is not None
+        try:
+            self.send({"kind": "film", "film": packed(self.replay(n).to_dict())})
+        except LabError as error:
+            self.send({"kind": "sorry", "words": str(error)})
 
     def close(self) -> None:
         """Take it off every page; nothing of it is left."""
@@ -106,6 +123,8 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
     # --- without a browser --------------------------------------------------------------------------
 
     def __repr__(self) -> str:
+        if self.text:
+            return self.text
         if self.endings:
             return "\n".join(self.endings)
         if not self.feed["scene"]["processes"]:
@@ -113,7 +132,9 @@ class View(anywidget.AnyWidget):  # type: ignore[misc]
         return draw.text(self.scene, times=False)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
-        data, *metadata = super()._repr_mimebundle_(**options)
+        found = super()._repr_mimebundle_(**options)
+        assert found is not None
+        data, *metadata = found
         if self.feed["scene"]["processes"]:
             data["image/svg+xml"] = draw.svg(self.scene)
         return (data, *metadata)
@@ -263,6 +284,51 @@ def watch(*names: str, wait: float = 10.0) -> View:
 def show(scene: Scene) -> View:
     """A still picture of a scene, to be looked into."""
     return View(scene)
+
+
+def show_film(film: Film) -> View:
+    """A film, to be played; its still is the last frame."""
+    view = View(film.scenes[-1] if film.scenes else None, film=packed(film.to_dict()))
+    view.text = film.text() or "An empty film."
+    return view
+
+
+def show_outcomes(outcomes: dict[str, Any], text: str, replay: Callable[[int], Film] | None = None) -> View:
+    """What `explore` found, as a table; `replay(n)` makes the film of the n-th outcome when asked."""
+    view = View(outcomes=outcomes)
+    view.text, view.replay = text, replay
+    return view
+
+
+def obey(wish: dict[str, Any]) -> str:
+    """Stop a program, or signal one of its processes; says what was done."""
+    from labkit.supervisor import current
+
+    supervisor = current()
+    if supervisor is None:
+        return "No program of this notebook is running."
+    match wish:
+        case {"do": "stop", "name": str(name)}:
+            for program in supervisor.programs():
+                if program.alive and program.name == changes.program_of(name):
+                    program.stop()
+                    return f"{program.name} was asked to end."
+        case {"do": "signal", "pid": int(pid), "signal": str(word)} if word in signal.Signals.__members__:
+            process = supervisor.scene().process(pid)
+            if process is not None:
+                return send_signal(pid, process.name, signal.Signals[word])
+    return "It has already ended."
+
+
+def send_signal(pid: int, name: str, number: signal.Signals) -> str:
+    """Send a signal to one of the notebook's processes; says what came of it."""
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        return "It has already ended."
+    except PermissionError:
+        return f"{name} runs as another user: the kernel does not let us send it a signal."
+    return f"{number.name} was sent to {name}."
 
 
 def somebody_is_there() -> bool:

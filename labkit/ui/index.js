@@ -2,6 +2,8 @@
 
 import { follow } from "./feed.js";
 import { live } from "./live.js";
+import { outcomes } from "./outcomes.js";
+import { player } from "./player.js";
 import css from "./style.css";
 
 /** @typedef {{get: (name: string) => any, set?: Function, save_changes?: Function, on: Function, off: Function, send: Function}} Model */
@@ -23,7 +25,15 @@ function initialize({ model }) {
 /** @param {{model: Model, el: HTMLElement}} view */
 function render({ model, el }) {
   addStyle(el.ownerDocument);
+  if (model.get("film")) return player(model.get("film"), el);
+  if (model.get("outcomes")) return outcomes(model, el);
   return live(model, el);
+}
+
+/** Plays a film on a page of its own. @param {Record<string, any>} film @param {HTMLElement} el */
+export function play(film, el) {
+  addStyle(el.ownerDocument);
+  return player(film, el);
 }
 
 export { layout } from "./layout.js";

@@ -236,7 +236,7 @@ function build(scene, links, items, places, sides, memory) {
     sides: new Map([...memory.sides, ...sides]),
     places,
     pairs: new Map([...memory.pairs, ...boxes.flatMap((b) => b.objects.map((o) => /** @type {[string, string[]]} */ ([o.id, [b.key]])))]),
-    flows: new Map(boxes.map((b) => [b.key, b.flow])),
+    flows: new Map([...memory.flows, ...boxes.filter((b) => flowScore(b.objects[0].id, links, sides)).map((b) => /** @type {[string, Side]} */ ([b.key, b.flow]))]),
   };
   return { width: x.width, height: bottom + GAP.margin + overhead, processes, objects: boxes, lines, memory: kept };
 }
@@ -263,20 +263,34 @@ function processBox(item, scene, places, x) {
 function objectBox(item, links, places, x, sides, memory) {
   const at = /** @type {{y: number, height: number}} */ (places.get(item.key));
   const unit = /** @type {Unit} */ (item.unit);
-  const flow = memory.flows.get(unit.key) ?? flowOf(unit, links, sides);
+  const flow = memory.flows.get(unit.key) ?? (flowScore(unit.objects[0].id, links, sides) < 0 ? "left" : "right");
   const objects = unit.objects.length === 2 && holderSide(unit.objects[0], unit.objects[1], links, sides) ? [unit.objects[1], unit.objects[0]] : unit.objects;
   return { key: unit.key, objects, flow, x: x.middle, width: OBJECT.width, y: at.y, height: item.height };
 }
 
-/** Data runs to the side where the readers stand. @param {Unit} unit @param {Link[]} links @param {Map<number, Side>} sides @returns {Side} */
-function flowOf(unit, links, sides) {
+/** Data runs to the side where the readers stand: positive for right, 0 while both ends are on both sides. @param {string} id @param {Link[]} links @param {Map<number, Side>} sides */
+function flowScore(id, links, sides) {
   let right = 0;
   for (const l of links) {
-    if (l.object !== unit.objects[0].id || (l.role !== "read" && l.role !== "write")) continue;
+    if (l.object !== id || (l.role !== "read" && l.role !== "write")) continue;
     const isLeft = sides.get(l.pid) === "left";
     right += (l.role === "write") === isLeft ? 1 : -1;
   }
-  return right >= 0 ? "right" : "left";
+  return right;
+}
+
+/**
+ * A memory with a place for all that is ever in these scenes, and pipes that run as they mostly do.
+ * @param {Scene} all  their union @param {Scene[]} scenes @returns {Memory}
+ */
+export function settledMemory(all, scenes) {
+  const { memory } = layout(all);
+  const flows = new Map();
+  for (const o of all.objects) {
+    const score = scenes.reduce((n, s) => n + Math.sign(flowScore(o.id, allLinks(s), memory.sides)), 0);
+    if (score) flows.set(o.id, score > 0 ? "right" : "left");
+  }
+  return { ...memory, flows };
 }
 
 /** Should the two ends of a connection change places? @param {Thing} a @param {Thing} b @param {Link[]} links @param {Map<number, Side>} sides */

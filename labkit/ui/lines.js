@@ -45,7 +45,9 @@ function makeAnchors(links, processes, boxOf) {
     const key = `${box.key} ${sideOf(link, box, from)}`;
     meeting.set(key, [...(meeting.get(key) ?? []), { link, from }]);
   }
-  for (const group of meeting.values()) spread(group, boxOf, anchors);
+  /** @type {Map<string, number>} */
+  const ranks = new Map();
+  for (const group of meeting.values()) spread(group, boxOf, anchors, ranks);
   return anchors;
 }
 
@@ -69,8 +71,8 @@ function kind(box) {
   return box.objects[0].kind;
 }
 
-/** @param {{link: Link, from: ProcessBox}[]} group @param {Map<string, ObjectBox>} boxOf @param {Map<string, Anchor>} anchors */
-function spread(group, boxOf, anchors) {
+/** @param {{link: Link, from: ProcessBox}[]} group @param {Map<string, ObjectBox>} boxOf @param {Map<string, Anchor>} anchors @param {Map<string, number>} ranks  how many lines go around each box already */
+function spread(group, boxOf, anchors, ranks) {
   group.sort((a, b) => a.from.y - b.from.y);
   const straight = group.filter((g) => sideOf(g.link, /** @type {ObjectBox} */ (boxOf.get(g.link.object)), g.from) === g.from.side);
   group.forEach(({ link, from }) => {
@@ -78,12 +80,14 @@ function spread(group, boxOf, anchors) {
     const side = sideOf(link, box, from);
     const under = side !== from.side;
     const all = under ? group.filter((g) => !straight.some((s) => s.link === g.link)) : straight;
-    const rank = all.findIndex((g) => g.link === link);
+    const place = all.findIndex((g) => g.link === link);
+    const rank = ranks.get(box.key) ?? 0;
+    if (under) ranks.set(box.key, rank + 1);
     const body = box.height - OBJECT.title - (box.objects[0].notes?.length ? 18 : 0);
     const isTube = kind(box) === "pipe" || kind(box) === "fifo";
     const middle = box.y + OBJECT.title + (isTube ? TUBE_MIDDLE : body / 2);
     const step = Math.min(13, (body - 16) / Math.max(1, group.length));
-    const n = under ? straight.length + rank : rank;
+    const n = under ? straight.length + place : place;
     const y = middle + (n - (group.length - 1) / 2) * step;
     anchors.set(keyOf(link), { x: side === "left" ? box.x : box.x + box.width, y, side, under, rank });
   });
@@ -150,9 +154,9 @@ function makeLine(link, processes, anchors, boxOf) {
 
 /** To the far end of an object: along its lower edge, and in from behind. @param {{x: number, y: number}} port @param {Anchor} anchor @param {ObjectBox} box @param {number} leave */
 function aroundBelow(port, anchor, box, leave) {
-  const near = leave > 0 ? box.x - 26 - anchor.rank * 7 : box.x + box.width + 26 + anchor.rank * 7;
-  const far = leave > 0 ? box.x + box.width + 26 + anchor.rank * 7 : box.x - 26 - anchor.rank * 7;
-  const below = box.y + box.height + 8 + anchor.rank * 5;
+  const near = leave > 0 ? box.x - 26 - anchor.rank * 9 : box.x + box.width + 26 + anchor.rank * 9;
+  const far = leave > 0 ? box.x + box.width + 26 + anchor.rank * 9 : box.x - 26 - anchor.rank * 9;
+  const below = box.y + box.height + 8 + anchor.rank * 9;
   return [{ x: near, y: port.y }, { x: near, y: below }, { x: far, y: below }, { x: far, y: anchor.y }];
 }
 

@@ -41,9 +41,15 @@ function title(objects, width) {
   const [o] = objects;
   const kind = o.kind === "group" ? "" : kindInWords(o.kind);
   const said = o.name.toLowerCase().includes(kind.toLowerCase().split(" (")[0]);
+  const name = titleOf(o);
   const right = BARE.has(o.kind) || /sem$|msg|mq|file$|timerfd|socket/.test(o.kind) ? (said ? "" : kind) : levels(o) || (said ? "" : kind);
   const room = width - 28 - right.length * 6.4;
-  return [text(fit(o.name, Math.max(80, room), 14, 0.57), BARE.has(o.kind) ? 4 : 14, 17, "lk-title"), text(fit(right, width - 120, 12, 0.5), width - 12, 17, "lk-quiet lk-end")];
+  return [text(fit(name, Math.max(80, room), 14, 0.57), BARE.has(o.kind) ? 4 : 14, 17, "lk-title"), text(fit(right, width - 120, 12, 0.5), width - 12, 17, "lk-quiet lk-end")];
+}
+
+/** What it is called in calls and sentences, and its own name. @param {Thing} o */
+export function titleOf(o) {
+  return /^sysv-/.test(o.kind) ? `${o.id.replace(/^sysv-/, "")}, ${o.name}` : o.name;
 }
 
 /** @param {Thing} o @param {ObjectBox} at */

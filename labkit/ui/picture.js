@@ -15,8 +15,8 @@ const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 let counter = 0;
 
 /**
- * @param {{onPick: (key: string) => void}} hooks  `key`: `p12` for a process, an object's id
- * @returns {{element: SVGElement, show: (scene: Scene) => Layout, reset: () => void, pick: (key: string|null) => void}}
+ * @param {{onPick: (key: string) => void, memory?: import("./layout.js").Memory}} hooks  `key`: `p12` for a process, an object's id
+ * @returns {{element: SVGElement, show: (scene: Scene) => Layout, pick: (key: string|null) => void}}
  */
 export function makePicture(hooks) {
   const marks = `lk${++counter}`;
@@ -28,7 +28,7 @@ export function makePicture(hooks) {
   const known = new Map();
   /** @type {Map<string, SVGElement>} */
   const lines = new Map();
-  let memory = noMemory();
+  let memory = hooks.memory ?? noMemory();
 
   element.addEventListener("click", (event) => pickAt(event.target, hooks));
   element.addEventListener("keydown", (event) => onKey(event, element, hooks));
@@ -50,7 +50,6 @@ export function makePicture(hooks) {
   return {
     element,
     show,
-    reset: () => void (memory = noMemory()),
     pick: (key) => boxes.querySelectorAll("[data-key]").forEach((b) => set(b, { "aria-pressed": b.getAttribute("data-key") === key })),
   };
 }
@@ -150,7 +149,7 @@ function drawLine(line, element, marks) {
   const path = line.waits === "awaited" ? line.backShort : line.pathShort;
   set(element, { class: `lk-line ${line.waits ? `lk-${kind}` : ""}` });
   set(thick, { d: path, "marker-end": line.waits ? `url(#${marks}-${kind})` : null, visibility: line.waits ? null : "hidden" });
-  set(thin, { d: line.role === "read" ? line.back : line.path, class: `lk-thin lk-${line.role}`, visibility: line.role === "child" ? "hidden" : null });
+  set(thin, { d: line.role === "read" ? line.back : line.path, class: `lk-thin lk-${line.role}`, visibility: line.role === "child" || line.waits ? "hidden" : null });
   set(thin, { "marker-end": !line.waits && (line.role === "read" || line.role === "write") ? `url(#${marks}-data)` : null });
 }
 

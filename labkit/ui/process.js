@@ -19,6 +19,7 @@ export function sign(p, dead) {
 
 /** @param {Thing} p @param {boolean} dead */
 export function processLabel(p, dead) {
+  if (p.members) return `${clean(p.name)} (${clean(p.words)}); opens when clicked`;
   const state = `process ${clean(p.name)}, pid ${p.pid}, ${doing(p)}`;
   return dead ? `${state}; this wait can never end` : state;
 }
@@ -27,7 +28,7 @@ export function processLabel(p, dead) {
 export function drawProcess(at, dead) {
   const p = at.process;
   const { mark, kind } = sign(p, dead);
-  const pid = `pid ${p.pid}`;
+  const pid = p.pid < 0 ? "click to unfold" : `pid ${p.pid}`;
   return [
     box(0, 0, at.width, at.height, `lk-process lk-${kind}`, 10),
     box(0, 0, 6, at.height, `lk-stripe lk-${kind}`, 3),

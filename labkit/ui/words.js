@@ -146,6 +146,7 @@ export function signalName(n) {
 
 /** What a process does right now, in words. @param {Thing} process */
 export function doing(process) {
+  if (process.members) return process.words;
   if (process.state === "dead") return ending(process.exit);
   if (process.state === "zombie") return `${ending(process.exit)}, not yet waited for`;
   if (process.state === "stopped") return "stopped by a signal";
