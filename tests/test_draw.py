@@ -117,9 +117,12 @@ def test_a_state_in_words(one: Process, words: str) -> None:
 
 
 def test_tables_that_may_not_be_seen_are_said_to_be() -> None:
-    hidden = dataclasses.replace(process(P, "a"), descriptors=None, mappings=None)
-    assert "its descriptors are not visible here" in text(Scene((hidden,)))
-    assert "its memory map is not visible here" in text(Scene((hidden,)))
+    def drawn(**hidden: None) -> str:
+        return text(Scene((dataclasses.replace(process(P, "a"), **hidden),)))
+
+    assert "its descriptors are not visible here" in drawn(descriptors=None)
+    assert "its memory map is not visible here" in drawn(mappings=None)
+    assert "what it has open and in memory is not visible here" in drawn(descriptors=None, mappings=None)
 
 
 def test_an_offset_shared_through_one_description_is_told() -> None:

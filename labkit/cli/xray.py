@@ -79,6 +79,14 @@ def _drawn(scene: Scene, form: str) -> str:
     return text(scene)
 
 
+def _news_first(scene: Scene) -> str:
+    """The text with its findings on top: a terminal may be too low for all of it."""
+    from labkit.draw import paragraphs
+
+    processes, objects, waits, findings, limits = paragraphs(scene)
+    return "\n\n".join(part for part in (findings, processes, objects, waits, limits) if part)
+
+
 def _follow(pids: list[int], all_objects: bool) -> Scene:
     """Draw what is so, in place, until all of them have ended or Ctrl-C is pressed."""
     import threading
@@ -93,10 +101,10 @@ def _follow(pids: list[int], all_objects: bool) -> Scene:
     scene = camera.look(*pids)
     pause = threading.Event()
     console = Console(highlight=False, soft_wrap=True)
-    with Live(console=console, auto_refresh=False, vertical_overflow="crop") as screen:
+    with Live(console=console, auto_refresh=False, vertical_overflow="ellipsis") as screen:
         try:
             while any(process.state not in ("zombie", "dead") for process in scene.processes):
-                screen.update(Text(_drawn(scene, "text")), refresh=True)
+                screen.update(Text(_news_first(scene), no_wrap=True, overflow="crop"), refresh=True)
                 pause.wait(1 / _LOOKS_A_SECOND)
                 last, scene = scene, camera.look(*pids)
                 scene = scene if scene.processes else last

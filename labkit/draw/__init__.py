@@ -42,18 +42,19 @@ def __getattr__(attribute: str) -> object:
 
 def text(scene: Scene, *, times: bool = True) -> str:
     """The scene in words and bars, readable in 80 columns; without `times`, how long is left out."""
-    parts = [
-        [line for process in scene.processes for line in _process(process, scene, times)],
-        [line for object in scene.objects if is_shown(object, scene) for line in _object(object, scene)],
-        _waits(scene),
-        [line for found in scene.deadlocks for line in _wrapped("DEADLOCK  ", found.because)],
-        [
-            line
-            for limit in scene.limits
-            for line in _wrapped("not visible here: ", f"{limit.what}: {limit.because}")
-        ],
-    ]
-    return "\n\n".join("\n".join(lines) for lines in parts if lines) or "Nothing to see: no process."
+    return "\n\n".join(part for part in paragraphs(scene, times) if part) or "Nothing to see: no process."
+
+
+def paragraphs(scene: Scene, times: bool = True) -> tuple[str, str, str, str, str]:
+    """The text in its parts: processes, objects, waits, findings, limits."""
+    limits = [f"{limit.what}: {limit.because}" for limit in scene.limits]
+    return (
+        "\n".join(line for process in scene.processes for line in _process(process, scene, times)),
+        "\n".join(line for o in scene.objects if is_shown(o, scene) for line in _object(o, scene)),
+        "\n".join(_waits(scene)),
+        "\n".join(line for found in scene.deadlocks for line in _wrapped("DEADLOCK  ", found.because)),
+        "\n".join(line for limit in limits for line in _wrapped("not visible here: ", limit)),
+    )
 
 
 def _wrapped(start: str, words: str) -> list[str]:
@@ -73,8 +74,9 @@ def _process(process: Process, scene: Scene, times: bool) -> list[str]:
         ]
     if process.state in ("zombie", "dead"):
         return lines
-    lines += _descriptors(process, scene) + _memory(process, scene) + _signals(process)
-    return lines
+    if process.descriptors is None and process.mappings is None:
+        return [*lines, "    what it has open and in memory is not visible here", *_signals(process)]
+    return lines + _descriptors(process, scene) + _memory(process, scene) + _signals(process)
 
 
 def _descriptors(process: Process, scene: Scene) -> list[str]:
