@@ -24,6 +24,7 @@ from labkit.kernel.remains import Thing
 
 JOURNAL = "journal.json"
 _YOUNG_S = 60
+_PATIENCE_S = 0.2
 
 
 @dataclass
@@ -86,8 +87,11 @@ class Belongings:
         for thing, uid in remains.in_shm():
             if uid == self._user and thing not in self._before:
                 (known if self._prefix in thing.name else suspected).add(thing)
+        began = time.monotonic()
         for pid in pids:
             known.update(thing for thing in remains.held_by(pid) if self._is_new(thing))
+            if time.monotonic() - began > _PATIENCE_S:
+                break  # a bomb: reading the memory map of a process that forks can take long
         suspected -= known
         if (known, suspected) != (self._known, self._suspected):
             self._known, self._suspected = known, suspected

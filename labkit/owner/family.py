@@ -17,6 +17,10 @@ import signal
 from labkit.errors import LabError
 from labkit.kernel import proc
 from labkit.owner import marks
+from labkit.owner.limits import MOST_PROCESSES
+
+_PIDS = 1 << 22
+"""More pids than this there cannot be."""
 
 
 class Family:
@@ -67,6 +71,7 @@ class Family:
         """Stop every process of a program, or of all, so that they stand still and nobody is new."""
         stopped: set[int] = set()
         while True:
+            self._stop_groups(mark)
             self.look(always=True)
             new = [pid for pid in self.of(mark) if pid not in stopped]
             if not new:
@@ -74,6 +79,18 @@ class Family:
             for pid in new:
                 send(pid, signal.SIGSTOP)
             stopped.update(new)
+
+    def _stop_groups(self, mark: int | None) -> None:
+        """Stop whole process groups, each with one call that no fork can slip through."""
+        groups = {group for pid in self.of(mark) if (group := _group(pid)) is not None}
+        for group in groups:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(group, signal.SIGSTOP)
+
+    def bursts(self) -> bool:
+        """True when more processes came into being since the last look than any program may have."""
+        now, before = int(_last_pid()), int(self._last_pid or 0)
+        return bool(self._last_pid) and (now - before) % _PIDS > MOST_PROCESSES
 
     def kill(self, mark: int | None = None) -> None:
         """End every process of a program, or of all, for certain."""
@@ -90,6 +107,14 @@ def send(pid: int, number: int) -> None:
     """Send a signal; a process that is gone, or is somebody else by now, is passed over."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.kill(pid, number)
+
+
+def _group(pid: int) -> int | None:
+    try:
+        group = os.getpgid(pid)
+    except ProcessLookupError:
+        return None
+    return None if group == os.getpgrp() else group
 
 
 def state(pid: int) -> proc.Stat | None:

@@ -27,6 +27,9 @@ from labkit.owner.program import GRACE_S, Program
 TICK_S = 0.03
 """How often families are looked at while something runs."""
 
+_MOST_HELD = 64
+"""What so many processes hold is looked at while they run; of more, only at the end."""
+
 _BACKLOG_BYTES = 4_000_000
 """While this much waits for the notebook, programs that write have to wait too."""
 
@@ -215,15 +218,16 @@ class Owner:
         self.tell({"event": "gone", "id": program.number})
 
     def _tick(self) -> None:
+        if self.family.bursts():
+            self._end_bombs()
         self.family.look()
         now = time.monotonic()
         for program in list(self.programs.values()):
             if program.deadline is not None and now > program.deadline and not program.done:
                 self._out_of_time(program)
             over = limits.exceeded(self.family.of(program.mark))
-            if over is not None and program.why is None:
-                program.why, program.limit = over
-                self.kill(program.mark)
+            if over is not None:
+                self._over_limit(program, *over)
             if program.stdin_is_terminal:
                 self._notice_asking(program)
             if program.asked_to_end is not None and now > program.asked_to_end:
@@ -232,10 +236,27 @@ class Owner:
         self._settle()
         self._inventory()
 
+    def _end_bombs(self) -> None:
+        """Processes come faster than they can be counted: stop all, count, let the innocent go on."""
+        self.family.freeze()
+        for program in self.programs.values():
+            members = self.family.of(program.mark)
+            over = limits.exceeded(members)
+            if over is not None:
+                self._over_limit(program, *over)
+            else:
+                for pid in members:
+                    send(pid, signal.SIGCONT)
+
+    def _over_limit(self, program: Program, why: str, limit: str) -> None:
+        if program.why is None:
+            program.why, program.limit = why, limit
+        self.family.kill(program.mark)
+
     def _inventory(self) -> None:
         """See what the programs hold; how often depends on how long it takes, so that it costs little."""
         began = time.monotonic()
-        if began < self._next_inventory:
+        if began < self._next_inventory or self.family.bursts() or len(self.family.members) > _MOST_HELD:
             return
         self.belongings.look(self.family.members, self.family.ever)
         self._next_inventory = time.monotonic() + 20 * (time.monotonic() - began)

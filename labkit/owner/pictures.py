@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from labkit.owner.program import Program
 
 PERIOD_S = 1 / 30
+MOST_SHOWN = 100
 
 
 class Pictures:
@@ -42,6 +43,9 @@ class Pictures:
 
     def _look(self, pids: list[int]) -> dict[str, Any]:
         """A look; that it fails must not end anybody's program."""
+        if len(pids) > MOST_SHOWN:
+            many = Limit("the programs", f"there are {len(pids)} processes; up to {MOST_SHOWN} are shown")
+            return Scene(limits=(many,)).to_dict()
         try:
             if self._xray is None:
                 from labkit.xray import XRay
