@@ -19,6 +19,7 @@ from collections.abc import Iterable
 from labkit.scene import Deadlock, Scene, Wait
 from labkit.waits import because
 from labkit.waits.enablers import Ending, Proof, Seen, endings
+from labkit.waits.knots import knots, reached, reversed_
 
 
 def waits(scene: Scene) -> tuple[Wait, ...]:
@@ -45,9 +46,11 @@ def judge(scene: Scene) -> Scene:
 def _findings(seen: Seen, found: list[Ending]) -> tuple[Deadlock, ...]:
     stuck = _Stuck(seen, found)
     findings = []
+    graph = stuck.graph()
+    waited_for = reversed_(graph)
     told: set[int] = set()
-    for knot in stuck.knots():
-        followers = stuck.followers(knot) - told
+    for knot in knots(graph):
+        followers = reached(waited_for, knot) - knot - told
         told |= followers
         findings.append(
             Deadlock(
@@ -90,29 +93,8 @@ class _Stuck:
         """`other`, who could end this wait, itself waits (by whatever way) for the one who waits."""
         things = {e.thing for e in self.threads[other] if e.thing[0] is not None}
         crossed = ending.proof is Proof.RELATED or bool(things - {ending.thing})
-        return crossed and ending.pid in self.awaited(other)
+        return crossed and ending.pid in reached(self.graph(), [other])
 
-    def awaited(self, pid: int) -> set[int]:
-        """All those for whom it waits, directly or by way of others."""
-        reached: set[int] = set()
-        todo = [pid]
-        while todo:
-            for ending in self.threads[todo.pop()]:
-                new = (set(ending.by) & self.pids) - reached
-                reached |= new
-                todo.extend(new)
-        return reached
-
-    def knots(self) -> list[set[int]]:
-        """The smallest groups that wait for nobody outside them, in order of their lowest pid."""
-        awaited = {pid: self.awaited(pid) for pid in self.pids}
-        knots = []
-        for pid in sorted(self.pids):
-            group = awaited[pid]
-            if pid in group and pid == min(group) and all(awaited[other] == group for other in group):
-                knots.append(group)
-        return knots
-
-    def followers(self, knot: set[int]) -> set[int]:
-        """Those outside who wait for it."""
-        return {pid for pid in self.pids - knot if self.awaited(pid) & knot}
+    def graph(self) -> dict[int, set[int]]:
+        """Who among the stuck waits for whom."""
+        return {pid: {by for e in self.threads[pid] for by in e.by} & self.pids for pid in self.pids}
