@@ -134,7 +134,13 @@ def parse_shown(text: bytes) -> list[Map]:
             code.add(path)
         elif not path.startswith(b"/dev/") or path.startswith(_MEMORY_DEVICES):
             candidates.append((path, line))
-    return [parse_map(line) for path, line in candidates if path not in code and not _of_the_c_library(path)]
+    return [_map(line) for path, line in candidates if path not in code and not _of_the_c_library(path)]
+
+
+def _map(line: bytes) -> Map:
+    """With the newlines in the path that the kernel writes as four characters."""
+    map = parse_map(line)
+    return map._replace(path=map.path.replace(b"\\012", b"\n")) if b"\\012" in map.path else map
 
 
 _X = ord("x")

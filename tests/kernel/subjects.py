@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
+import signal
 import subprocess
 import sys
 import time
@@ -83,7 +85,7 @@ def subject(source: str, **options: Any) -> Iterator[Subject]:
         assert process.returncode == 0, "the program failed: its error is above"
     finally:
         if process.poll() is None:
-            process.kill()
+            os.killpg(process.pid, signal.SIGKILL)
             process.communicate()
 
 

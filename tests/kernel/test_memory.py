@@ -10,7 +10,7 @@ import struct
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from subjects import held, one, picture, subject
+from subjects import held, one, picture, subject, until
 
 from labkit.kernel import memory
 from labkit.xray import XRay
@@ -269,6 +269,10 @@ def test_a_mapped_file_whose_descriptor_is_closed_is_still_that_file(data):
         assert (after.id, after.deleted) == (before.id, True)
 
 
+def main_has_ended(process):
+    return [thread.state for thread in process.threads if thread.tid == process.pid] == ["zombie"]
+
+
 def test_mappings_of_a_process_whose_first_thread_has_ended():
     source = """
 view = mmap.mmap(-1, 4096)
@@ -282,10 +286,12 @@ ready(child=pid)
     if os.uname().machine != "x86_64":
         source = source.replace("syscall(60", "syscall(93")
     with subject(source) as program:
-        scene = picture(program.pid)
+        child, xray = program.facts["child"], XRay()
+        scene = until(lambda: xray.look(program.pid), lambda scene: len(scene.process(child).threads) > 1)
+        scene = until(lambda: xray.look(program.pid), lambda scene: main_has_ended(scene.process(child)))
         found = one(scene, "posix-shm")
         assert mapping(scene, program.pid, found)
-        assert mapping(scene, program.facts["child"], found)
+        assert mapping(scene, child, found)
 
 
 @given(st.binary())
