@@ -42,8 +42,8 @@ MOST_PAGES = 1 << 16
 PageKind = Literal["absent", "shared", "private"]
 Pages = tuple[tuple[int, PageKind], ...]
 
-_C_LIBRARY = (b"/gconv-modules.cache", b"/locale-archive", b"/ld.so.cache")
-_C_LIBRARY_FOLDERS = (b"/usr/lib/locale/", b"/usr/share/locale/")
+_C_LIBRARY = (b"/usr/lib/locale/", b"/usr/share/locale/", b"/etc/ld.so.cache")
+_CHARACTER_SETS = b"/gconv-modules.cache"
 
 
 def read_pages(pid: int, maps: Iterable[Map]) -> dict[Map, Pages | None]:
@@ -149,7 +149,7 @@ _MEMORY_DEVICES = (b"/dev/shm/", b"/dev/zero (deleted)")
 
 def _of_the_c_library(path: bytes) -> bool:
     """Tables that every program maps without knowing: locales and character sets."""
-    return path.endswith(_C_LIBRARY) or path.startswith(_C_LIBRARY_FOLDERS)
+    return path.startswith(_C_LIBRARY) or (path.startswith(b"/usr/lib") and path.endswith(_CHARACTER_SETS))
 
 
 def is_anonymous(map: Map) -> bool:
