@@ -225,9 +225,10 @@ def test_a_lock_taken_twice_through_two_descriptors() -> None:
 
 
 def test_the_locked_file_may_stand_for_its_lock() -> None:
-    file = File(id="file-1", kind="file", name="f")
+    file = File(id="file-1", kind="file", name="f", path="/tmp/f")
     stuck = scene(process(P, "a", locking(4, "file-1")), objects=(lock("lock-1", P, waiting=(P,)), file))
     assert found(stuck) == [(P,)]
+    assert "the lock on /tmp/f" in said(stuck)
 
 
 def test_nothing_is_said_of_a_lock_whose_holder_is_not_known_or_not_seen() -> None:
@@ -261,9 +262,7 @@ def crossed_semaphores(*more: Process, key: int = 0x4C, last: tuple[int, int] = 
 
 def test_crossed_semaphores() -> None:
     assert found(crossed_semaphores()) == [(P, C)]
-    assert "`a` waits in semop for semaphore 1 of sysv-sem-1, which `b` took last" in said(
-        crossed_semaphores()
-    )
+    assert "`a` waits in semop for semaphore 1 of sysv-sem-1, last used by `b`" in said(crossed_semaphores())
 
 
 def test_anybody_in_the_picture_might_post_a_semaphore() -> None:

@@ -50,8 +50,8 @@ HANGS = {
     "wait before read": (WAIT_BEFORE_READ, FAMILY, "to its end in `parent` before it calls wait4"),
     "crossed flocks": (CROSSED_FLOCKS, FAMILY, "which `child` holds; `child` waits in flock"),
     "locked twice": (LOCKED_TWICE, {"parent"}, "which it holds itself through another descriptor"),
-    "crossed System V semaphores": (CROSSED_SYSV, FAMILY, "which `child` took last"),
-    "crossed semaphores of a set": (CROSSED_SET, FAMILY, "semaphore 1 of sysv-sem-1, which `child`"),
+    "crossed System V semaphores": (CROSSED_SYSV, FAMILY, "last used by `child`"),
+    "crossed semaphores of a set": (CROSSED_SET, FAMILY, "semaphore 1 of sysv-sem-1, last used by `child`"),
     "a POSIX semaphore taken twice": (POSIX_TWICE, {"parent"}, "release it before taking it again"),
     "crossed semaphores in shared memory": (CROSSED_SHARED, FAMILY, "in the same order"),
     "a mutex locked twice": (MUTEX_TWICE, {"parent"}, "no other thread that could release it"),
@@ -82,7 +82,10 @@ CALM: dict[str, tuple[str, str]] = {
     "a parent of one who sleeps": ("wait4", "import os, time; os.wait() if os.fork() else time.sleep(1000)"),
     "input from outside": ("read", "import sys; sys.stdin.read()"),
     "an idle pool": ("pause", "import multiprocessing as m, signal; p = m.Pool(2); signal.pause()"),
-    "a queue with no sender yet": ("msgrcv", "import sysv_ipc as s; s.MessageQueue(None, s.IPC_CREX).receive()"),
+    "a queue with no sender yet": ("msgrcv", """
+        import sysv_ipc
+        sysv_ipc.MessageQueue(None, sysv_ipc.IPC_CREX).receive()
+    """),
     "a consumer before its producer": ("semop", """
         import sysv_ipc
         sysv_ipc.Semaphore(None, sysv_ipc.IPC_CREX, initial_value=0).acquire()

@@ -210,9 +210,14 @@ def _waits(scene: Scene) -> list[str]:
 
 
 def _wait(wait: Wait, scene: Scene) -> str:
-    whom = [name(pid, scene) if pid != wait.pid else "itself" for pid in wait.for_]
+    whom = [name(pid, scene) if pid != wait.pid else _self(wait, scene) for pid in wait.for_]
     thing = f" ({printable(wait.object)})" if wait.object else ""
     return f"{name(wait.pid, scene)} waits for {listing(whom, 'or')}{thing}"
+
+
+def _self(wait: Wait, scene: Scene) -> str:
+    process = scene.process(wait.pid)
+    return "one of its own threads" if process and len(process.threads) > 1 else "itself"
 
 
 # --- columns of a terminal --------------------------------------------------------------------------

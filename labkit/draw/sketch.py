@@ -203,8 +203,8 @@ def _to(scene: Scene, object: str, pid: int, said: str) -> Iterator[Line]:
 def _waits(scene: Scene, dead: set[int]) -> Iterator[Line]:
     for wait in scene.waits:
         for pid in wait.for_:
-            if scene.process(pid):
-                stuck = wait.pid in dead and pid in dead
+            stuck = wait.pid in dead and pid in dead
+            if scene.process(pid) and (stuck or pid != wait.pid):
                 said = "✗ waits for ever" if stuck else "waits for"
                 yield Line(f"p{wait.pid}", f"p{pid}", "waits", said, "forward", stuck)
 

@@ -18,8 +18,9 @@ from collections.abc import Iterable
 
 from labkit.scene import Deadlock, Scene, Wait
 from labkit.waits import because
-from labkit.waits.enablers import Ending, Proof, Seen, endings
+from labkit.waits.enablers import Ending, Proof, endings
 from labkit.waits.knots import knots, reached, reversed_
+from labkit.waits.seen import Seen
 
 
 def waits(scene: Scene) -> tuple[Wait, ...]:

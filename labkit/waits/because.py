@@ -6,8 +6,9 @@ Names stand in backquotes, descriptors as numbers, so that a learner finds both 
 from __future__ import annotations
 
 from labkit.waits.clauses import clause, them
-from labkit.waits.enablers import Ending, Seen
+from labkit.waits.enablers import Ending
 from labkit.waits.remedies import remedy
+from labkit.waits.seen import Seen
 from labkit.words import call, count, listing, quoted
 
 _MOST = 4

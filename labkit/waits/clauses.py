@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from labkit.scene import EventFd, InetSocket, Lock, Pipe, PosixSem, SysvSem, UnixSocket
-from labkit.waits.enablers import Ending, Seen
-from labkit.words import CHILDREN, CHOICES, READS, SEMAPHORES, WRITES, call, count, listing, quoted
+from labkit.scene import EventFd, File, InetSocket, Lock, Pipe, PosixSem, SysvSem, UnixSocket
+from labkit.waits.enablers import Ending
+from labkit.waits.seen import Seen
+from labkit.words import CHILDREN, CHOICES, READS, SEMAPHORES, WRITES, call, count, listing, printable, quoted
 
 
 def clause(seen: Seen, ending: Ending) -> str:
@@ -98,16 +99,19 @@ def is_lock(seen: Seen, ending: Ending) -> bool:
 
 
 def _say_lock(seen: Seen, ending: Ending, who: str) -> str:
-    lock = thing(seen, ending)
-    what = (
-        f"the lock on {lock.file}"
-        if isinstance(lock, Lock) and lock.file
-        else f"a lock on {ending.blocked.object}"
-    )
+    what = f"the lock on {_locked(seen, ending)}"
     if ending.by == (ending.pid,):
         return f"{who} for {what}, which it holds itself through another descriptor"
     holders = listing([quoted(p, seen.scene) if p != ending.pid else "it itself" for p in ending.by])
     return f"{who} for {what}, which {holders} {'holds' if len(ending.by) == 1 else 'hold'}"
+
+
+def _locked(seen: Seen, ending: Ending) -> str:
+    """The locked file's path, or at least its id."""
+    lock = thing(seen, ending)
+    id = lock.file if isinstance(lock, Lock) and lock.file else ending.blocked.object
+    file = seen.objects.get(id or "")
+    return printable(file.path, 60) if isinstance(file, File) and file.path else str(id)
 
 
 def takes(seen: Seen, ending: Ending) -> bool:
@@ -118,7 +122,7 @@ def _say_takes(seen: Seen, ending: Ending, who: str) -> str:
     sem = thing(seen, ending)
     several = isinstance(sem, SysvSem) and sem.values is not None and len(sem.values) > 1
     what = f"semaphore {ending.thing[1]} of {ending.thing[0]}" if several else str(ending.thing[0])
-    return f"{who} for {what}, which {them(seen, ending)} took last"
+    return f"{who} for {what}, last used by {them(seen, ending)}"
 
 
 def sleeps_on_word(seen: Seen, ending: Ending) -> bool:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from labkit.waits.clauses import ends, is_lock, reads, sleeps_on_word, takes, waits_for_children
-from labkit.waits.enablers import Ending, Seen
+from labkit.waits.enablers import Ending
+from labkit.waits.seen import Seen
 from labkit.words import READS, WRITES, listing, quoted
 
 
@@ -75,7 +76,7 @@ def _one_after_the_other(seen: Seen, knot: list[Ending]) -> str:
     if all(is_lock(seen, e) or takes(seen, e) or sleeps_on_word(seen, e) for e in knot):
         return _release_first(seen, knot, alone, they)
     if alone:
-        return "close that end here, and let another process have it"
+        return "give the other end to another process, and close it here"
     if all(e.blocked.call in READS for e in knot):
         return f"they {they} read first: let one of them write before it reads, and flush what it wrote"
     if all(e.blocked.call in WRITES for e in knot):

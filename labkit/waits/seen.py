@@ -1,0 +1,73 @@
+"""A scene with indexes: who holds what, and who can act without anybody's help. Pure."""
+
+from __future__ import annotations
+
+from labkit.scene import AnyObject, Process, Scene, Thread, TimerFd, UnixSocket
+
+_OWN_SIGNALS = frozenset(
+    {"SIGINT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS", "SIGPIPE"}
+)
+"""Handlers that a language's run-time installs by itself: they say nothing about the program's plan."""
+
+
+class Seen:
+    """A scene with indexes: who holds what."""
+
+    def __init__(self, scene: Scene) -> None:
+        self.scene = scene
+        self.processes = {p.pid: p for p in scene.processes}
+        self.objects: dict[str, AnyObject] = {o.id: o for o in scene.objects}
+        self.live = {p.pid: threads for p in scene.processes if (threads := live_threads(p))}
+        self.hidden = any(p.descriptors is None for p in scene.processes if p.pid in self.live)
+        self.in_flight = any(isinstance(o, UnixSocket) and o.in_flight for o in scene.objects)
+        self._holders: dict[str, set[int]] = {}
+        for process in scene.processes:
+            for held in process.descriptors or ():
+                self._hold(held.object, process.pid)
+        self._mappers: dict[str, set[int]] = {}
+        for process in scene.processes:
+            for mapping in process.mappings or ():
+                self._mappers.setdefault(mapping.object, set()).add(process.pid)
+
+    def _hold(self, object: str | None, pid: int) -> None:
+        if object is not None:
+            self._holders.setdefault(object, set()).add(pid)
+
+    def holders(self, id: str | None) -> set[int]:
+        """Those who have a descriptor of it."""
+        return self._holders.get(id or "", set())
+
+    def users(self, id: str | None) -> set[int]:
+        """Those who have a descriptor of it, or have it in their memory."""
+        return self.holders(id) | self._mappers.get(id or "", set())
+
+    def can_act_by_itself(self, pid: int) -> bool:
+        """It has a handler for an alarm, or a timer that runs."""
+        process = self.processes[pid]
+        caught = process.signals.caught if process.signals else ()
+        return any(_is_alarm(name) for name in caught) or any(
+            _ticks(self.objects.get(held.object or "")) for held in process.descriptors or ()
+        )
+
+    def awaits_signals(self, pid: int) -> bool:
+        """It has handlers of its own, which may well write into its own pipe."""
+        signals = self.processes[pid].signals
+        return signals is not None and not _OWN_SIGNALS.issuperset(signals.caught)
+
+
+def _is_alarm(name: str) -> bool:
+    return name in ("SIGALRM", "SIGIO", "SIGPOLL") or name.startswith("SIGRT")
+
+
+def _ticks(object: AnyObject | None) -> bool:
+    return isinstance(object, TimerFd) and object.remaining_ns != 0
+
+
+def live_threads(process: Process) -> tuple[Thread, ...]:
+    """The threads that have not ended; the main one knows what the process is blocked in."""
+    threads = process.threads or (Thread(process.pid, process.state, process.blocked),)
+    return tuple(
+        Thread(t.tid, t.state, process.blocked) if t.tid == process.pid and t.blocked is None else t
+        for t in threads
+        if t.state not in ("zombie", "dead")
+    )
