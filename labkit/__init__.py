@@ -27,6 +27,8 @@ before it (`tests/test_layers.py` sees to that):
     notebooks.py   notebook files as plain data, and the answers in them
     building.py    masters -> exercises
     nbval_plugin.py  what nbval lacks to be trusted with our notebooks
+    masters.py     what a course's notebooks say of an exercise: its first version, its solution
+    progress.py    what a learner has tried, opened and solved
     checking.py    one learner's notebook -> what nbval says of each exercise
     grading.py     many answers -> a gradebook
     magics/        what a notebook sees

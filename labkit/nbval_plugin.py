@@ -9,13 +9,15 @@ Some facts about nbval 0.11:
 
 What follows for us: an exercise's expected report (`labkit.expected`) becomes the stored output of a cell
 that has run, so that an unsolved exercise fails; kernels start without that variable; our own sanitize
-file is used unless another is named. With LABKIT_OUTCOMES set, what each cell printed is written there.
+file is used unless another is named; tests are no part of anybody's progress. With LABKIT_OUTCOMES set,
+what each cell printed is written there.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import tempfile
 from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
@@ -37,11 +39,18 @@ class Notebook(IPyNbFile):  # type: ignore[misc]
     def setup(self) -> None:
         self.skip_compare = (*self.skip_compare, *PICTURES)
         current = os.environ.pop("PYTEST_CURRENT_TEST", None)
+        data = os.environ.get("LABKIT_DATA")
+        self._data = tempfile.TemporaryDirectory(prefix="labkit-data-")
+        os.environ["LABKIT_DATA"] = self._data.name
         try:
             super().setup()
         finally:
-            if current is not None:
-                os.environ["PYTEST_CURRENT_TEST"] = current
+            _restore("PYTEST_CURRENT_TEST", current)
+            _restore("LABKIT_DATA", data)
+
+    def teardown(self) -> None:
+        super().teardown()
+        self._data.cleanup()
 
     def get_sanitize_files(self) -> list[str]:
         return super().get_sanitize_files() or [str(SANITIZE)]
@@ -50,6 +59,12 @@ class Notebook(IPyNbFile):  # type: ignore[misc]
         for item in super().collect():
             expect(item.cell)
             yield item
+
+
+def _restore(variable: str, value: str | None) -> None:
+    os.environ.pop(variable, None)
+    if value is not None:
+        os.environ[variable] = value
 
 
 def expect(cell: Any) -> None:

@@ -1,4 +1,4 @@
-"""`labkit check` and `pytest --nbval`: an unsolved exercise fails, a solved one passes, nothing else counts."""
+"""`labkit check` and nbval: what is unsolved fails, what is solved passes, nothing else counts."""
 
 from __future__ import annotations
 

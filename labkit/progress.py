@@ -1,0 +1,117 @@
+"""What a learner has tried, opened and solved: one small file in their data folder.
+
+Several notebooks may write to it at the same time: whoever changes it holds a lock, and the new file
+takes the old one's place in one step, so that no reader ever sees half of it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from labkit.building import fingerprint
+from labkit.errors import LabError
+from labkit.exercises import Course
+from labkit.reports import Report
+
+HONEST_TRIES = 3
+"""So many different answers, none of them the stub, open the solution."""
+MOST_TEXT = 100_000
+
+
+@dataclass(slots=True)
+class Progress:
+    """One learner's way with one exercise."""
+
+    points: int = 0
+    """The best so far."""
+    out_of: int = 0
+    solved: bool = False
+    hints: int = 0
+    tries: list[str] = field(default_factory=list)
+    """Fingerprints of the different answers given, the stub not among them."""
+    last: str = ""
+    """The text of the last answer."""
+
+    @property
+    def may_see_solution(self) -> bool:
+        return self.solved or len(self.tries) >= HONEST_TRIES
+
+
+def folder() -> Path:
+    """Where the file is: `LABKIT_DATA`, or `labkit` in the user's data folder."""
+    told = os.environ.get("LABKIT_DATA")
+    home = os.environ.get("XDG_DATA_HOME") or os.path.expanduser("~/.local/share")
+    return Path(told) if told else Path(home) / "labkit"
+
+
+def read() -> dict[str, Progress]:
+    """Everything so far, by the name of the exercise."""
+    try:
+        kept = json.loads((folder() / "progress.json").read_text(encoding="utf-8"))
+        return {name: Progress(**values) for name, values in kept["exercises"].items()}
+    except FileNotFoundError:
+        return {}
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise LabError(f"{folder() / 'progress.json'} is damaged: remove it to begin anew.") from None
+
+
+@contextlib.contextmanager
+def changing(name: str) -> Iterator[Progress]:
+    """The progress in one exercise, to be changed; kept when the block ends."""
+    place = folder()
+    try:
+        place.mkdir(parents=True, exist_ok=True)
+        lock = os.open(place / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise LabError(f"Your progress cannot be kept in {place}: {error.strerror}.") from None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        everything = read()
+        yield everything.setdefault(name, Progress())
+        _write(place, everything)
+    finally:
+        os.close(lock)
+
+
+def _write(place: Path, everything: dict[str, Progress]) -> None:
+    kept = {"version": 1, "exercises": {name: asdict(value) for name, value in everything.items()}}
+    new = place / "progress.json.new"
+    new.write_text(json.dumps(kept, ensure_ascii=False, indent=1), encoding="utf-8")
+    os.replace(new, place / "progress.json")
+
+
+def judged(report: Report, text: str, stub: str | None) -> None:
+    """Keep what came of a try."""
+    mark = fingerprint(text)
+    with changing(report.exercise) as kept:
+        kept.points, kept.out_of = max(kept.points, report.points), report.out_of
+        kept.solved = kept.solved or report.solved
+        kept.last = text[:MOST_TEXT]
+        if mark not in (stub, *kept.tries):
+            kept.tries = [*kept.tries[-50:], mark]
+
+
+def table(course: Course) -> str:
+    """Every exercise of the course and what became of it, as text."""
+    so_far = read()
+    lines = []
+    for topic in course.topics():
+        names = list(course.names(topic))
+        solved = sum(so_far.get(name, Progress()).solved for name in names)
+        lines.append(f"{topic}: {solved} of {len(names)} solved")
+        lines += [f"  {_line(name, so_far.get(name))}" for name in names]
+    return "\n".join(lines)
+
+
+def _line(name: str, kept: Progress | None) -> str:
+    if kept is None or not kept.out_of:
+        return f"· {name}"
+    mark = "✓" if kept.solved else "…"
+    hints = f", {kept.hints} hint{'s' * (kept.hints != 1)} opened" if kept.hints else ""
+    return f"{mark} {name}: {kept.points} of {kept.out_of} points{hints}"
