@@ -227,7 +227,7 @@ def memory() -> Scene:
     shared = SysvShm(
         id="sysv-shm-1",
         kind="sysv-shm",
-        name="segment 0x4c41",
+        name="key 0x4c41",
         key=0x4C41,
         shmid=5,
         size=4096,
@@ -297,7 +297,7 @@ def semaphores() -> Scene:
             SysvSem(
                 id="sysv-sem-1",
                 kind="sysv-sem",
-                name="semaphores 0x4c42",
+                name="key 0x4c42",
                 key=0x4C42,
                 semid=3,
                 mode=0o600,
@@ -331,7 +331,7 @@ def queues() -> Scene:
             SysvMsg(
                 id="sysv-msg-1",
                 kind="sysv-msg",
-                name="queue 0x4c43",
+                name="key 0x4c43",
                 key=0x4C43,
                 msqid=1,
                 mode=0o600,
@@ -512,10 +512,10 @@ def unknown() -> Scene:
         ),
         objects=(
             Pipe(id="pipe-1", kind="pipe", name="pipe 1", readers=(End(82, 3),)),
-            SysvSem(id="sysv-sem-1", kind="sysv-sem", name="semaphores 0x1"),
-            SysvMsg(id="sysv-msg-1", kind="sysv-msg", name="queue 0x2"),
+            SysvSem(id="sysv-sem-1", kind="sysv-sem", name="key 0x1"),
+            SysvMsg(id="sysv-msg-1", kind="sysv-msg", name="key 0x2"),
             PosixMq(id="posix-mq-1", kind="posix-mq", name="/q"),
-            SysvShm(id="sysv-shm-1", kind="sysv-shm", name="segment 0x3"),
+            SysvShm(id="sysv-shm-1", kind="sysv-shm", name="key 0x3"),
         ),
         limits=(Limit("pipe contents", "pidfd_getfd is forbidden here (a container's seccomp filter)"),),
     )

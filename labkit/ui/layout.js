@@ -17,7 +17,8 @@ import { enrich } from "./enrich.js";
 /** @typedef {Rect & {pid: number, side: Side, process: Thing, ports: Port[]}} ProcessBox */
 /** @typedef {{fd: number|null, label: string, role: string, object: string, x: number, y: number}} Port */
 /** @typedef {Rect & {key: string, objects: Thing[], flow: Side}} ObjectBox  `flow`: the side its data runs to */
-/** @typedef {{sides: Map<number, Side>, places: Map<string, {y: number, height: number}>, pairs: Map<string, string[]>, flows: Map<string, Side>}} Memory */
+/** @typedef {{y: number, height: number, column: string}} Place */
+/** @typedef {{sides: Map<number, Side>, places: Map<string, Place>, fixed?: {below: number}, pairs: Map<string, string[]>, flows: Map<string, Side>}} Memory */
 /** @typedef {{width: number, height: number, processes: ProcessBox[], objects: ObjectBox[], lines: import("./lines.js").Line[], memory: Memory}} Layout */
 
 /** @returns {Memory} */
@@ -136,16 +137,16 @@ function portsOf(pid, links) {
 
 /**
  * Heights for all: what has a place keeps it, what is new goes near what it is joined to.
- * @param {Item[]} items @param {Link[]} links @param {Memory} memory @returns {Map<string, {y: number, height: number}>}
+ * @param {Item[]} items @param {Link[]} links @param {Memory} memory @returns {Map<string, Place>}
  */
 function place(items, links, memory) {
-  /** @type {Map<string, {y: number, height: number}>} */
+  /** @type {Map<string, Place>} */
   const places = new Map();
   for (const item of items) {
     const known = memory.places.get(item.key);
-    if (known) places.set(item.key, { y: known.y, height: Math.max(item.height, known.height) });
+    if (known) places.set(item.key, { ...known, height: Math.max(item.height, known.height) });
   }
-  if (!places.size) return fresh(items, links);
+  if (!places.size && !memory.places.size) return fresh(items, links);
   for (const column of ["left", "middle", "right"]) makeRoom(items.filter((i) => i.column === column && places.has(i.key)), places);
   for (const item of items) if (!places.has(item.key)) settle(item, items, links, places);
   return places;
@@ -153,18 +154,18 @@ function place(items, links, memory) {
 
 /** The first picture: every column in the order of its neighbours, centred on them. @param {Item[]} items @param {Link[]} links */
 function fresh(items, links) {
-  /** @type {Map<string, {y: number, height: number}>} */
+  /** @type {Map<string, Place>} */
   const places = new Map();
   const columns = ["middle", "left", "right"].map((c) => items.filter((i) => i.column === c));
   for (const column of columns) stack(column, column.map((_, i) => i), places);
   for (let pass = 0; pass < 3; pass++)
     for (const column of [columns[1], columns[2], columns[0]]) stack(column, column.map((i) => wish(i, items, links, places)), places);
   const top = Math.min(...[...places.values()].map((p) => p.y));
-  for (const p of places.values()) p.y += GAP.margin - top;
+  for (const p of places.values()) p.y = Math.round(p.y + GAP.top - top);
   return places;
 }
 
-/** The mean height of what an item is joined to. @param {Item} item @param {Item[]} items @param {Link[]} links @param {Map<string, {y: number, height: number}>} places */
+/** The mean height of what an item is joined to. @param {Item} item @param {Item[]} items @param {Link[]} links @param {Map<string, Place>} places */
 function wish(item, items, links, places) {
   const keys = neighbours(item, items, links);
   const centres = keys.map((k) => places.get(k)).filter((p) => p != null).map((p) => p.y + p.height / 2);
@@ -183,7 +184,7 @@ function neighbours(item, items, links) {
   return items.filter((i) => i.unit?.objects.some((o) => held.has(o.id))).map((i) => i.key);
 }
 
-/** Stack a column in the order of wishes, as near to them as boxes allow. @param {Item[]} column @param {number[]} wishes @param {Map<string, {y: number, height: number}>} places */
+/** Stack a column in the order of wishes, as near to them as boxes allow. @param {Item[]} column @param {number[]} wishes @param {Map<string, Place>} places */
 function stack(column, wishes, places) {
   const order = column.map((_, i) => i).sort((a, b) => wishes[a] - wishes[b] || a - b);
   const total = order.reduce((n, i) => n + column[i].height + GAP.row, -GAP.row);
@@ -196,52 +197,67 @@ function stack(column, wishes, places) {
   });
   const drift = order.length ? (ys[0] + floor - GAP.row) / 2 - centre : 0;
   const spread = floor - GAP.row - ys[0] > total + 0.5;
-  order.forEach((i, n) => places.set(column[i].key, { y: ys[n] - (spread ? 0 : drift), height: column[i].height }));
+  order.forEach((i, n) => places.set(column[i].key, { y: ys[n] - (spread ? 0 : drift), height: column[i].height, column: column[i].column }));
 }
 
-/** A box that grew pushes down those below it. @param {Item[]} column @param {Map<string, {y: number, height: number}>} places */
+/** A box that grew pushes down those below it. @param {Item[]} column @param {Map<string, Place>} places */
 function makeRoom(column, places) {
-  const boxes = column.map((i) => /** @type {{y: number, height: number}} */ (places.get(i.key))).sort((a, b) => a.y - b.y);
+  const boxes = column.map((i) => /** @type {Place} */ (places.get(i.key))).sort((a, b) => a.y - b.y);
   for (let i = 1; i < boxes.length; i++) boxes[i].y = Math.max(boxes[i].y, boxes[i - 1].y + boxes[i - 1].height + GAP.row);
 }
 
-/** The free place in its column that is nearest to its wish. @param {Item} item @param {Item[]} items @param {Link[]} links @param {Map<string, {y: number, height: number}>} places */
+/** The free place in its column that is nearest to its wish. @param {Item} item @param {Item[]} items @param {Link[]} links @param {Map<string, Place>} places */
 function settle(item, items, links, places) {
   const taken = items
     .filter((i) => i.column === item.column && places.has(i.key))
-    .map((i) => /** @type {{y: number, height: number}} */ (places.get(i.key)))
+    .map((i) => /** @type {Place} */ (places.get(i.key)))
     .sort((a, b) => a.y - b.y);
   const wished = wish(item, items, links, places) - item.height / 2;
-  const starts = [GAP.margin, wished, ...taken.map((t) => t.y + t.height + GAP.row), ...taken.map((t) => t.y - GAP.row - item.height)];
+  const starts = [GAP.top, wished, ...taken.map((t) => t.y + t.height + GAP.row), ...taken.map((t) => t.y - GAP.row - item.height)];
   const free = starts.filter(
-    (y) => y >= GAP.margin && y < 1e5 && taken.every((t) => y + item.height + GAP.row <= t.y + 0.1 || y >= t.y + t.height + GAP.row - 0.1),
+    (y) => y >= GAP.top && y < 1e5 && taken.every((t) => y + item.height + GAP.row <= t.y + 0.1 || y >= t.y + t.height + GAP.row - 0.1),
   );
   const best = free.sort((a, b) => Math.abs(a - wished) - Math.abs(b - wished))[0];
-  places.set(item.key, { y: best, height: item.height });
+  places.set(item.key, { y: best, height: item.height, column: item.column });
 }
 
 /**
  * @param {Scene} scene @param {Link[]} links @param {Item[]} items
- * @param {Map<string, {y: number, height: number}>} places @param {Map<number, Side>} sides @param {Memory} memory
+ * @param {Map<string, Place>} places @param {Map<number, Side>} sides @param {Memory} memory
  * @returns {Layout}
  */
 function build(scene, links, items, places, sides, memory) {
-  const x = columnsAt(items);
+  const x = columnsAt(memory.fixed ? [...items, ...memory.places.values()] : items);
   const processes = items.filter((i) => i.pid != null).map((i) => processBox(i, scene, places, x));
   const boxes = items.filter((i) => i.unit).map((i) => objectBox(i, links, places, x, sides, memory));
   const lines = connect(scene, links, processes, boxes);
-  const bottom = Math.max(0, ...[...places.values()].map((p) => p.y + p.height));
-  const overhead = lines.some((l) => l.overhead) ? 30 : 0;
+  const remembered = stillFree(memory, places);
+  const bottom = Math.max(0, ...[...(memory.fixed ? remembered : places).values()].map((p) => p.y + p.height));
+  const overhead = memory.fixed?.below ?? below(lines);
   const kept = {
     sides: new Map([...memory.sides, ...sides]),
-    places,
+    fixed: memory.fixed,
+    places: remembered,
     pairs: new Map([...memory.pairs, ...boxes.flatMap((b) => b.objects.map((o) => /** @type {[string, string[]]} */ ([o.id, [b.key]])))]),
     flows: new Map([...memory.flows, ...boxes.filter((b) => flowScore(b.objects[0].id, links, sides)).map((b) => /** @type {[string, Side]} */ ([b.key, b.flow]))]),
   };
-  return { width: x.width, height: bottom + GAP.margin + overhead, processes, objects: boxes, lines, memory: kept };
+  return { width: x.width, height: bottom + 26 + overhead, processes, objects: boxes, lines, memory: kept };
 }
 
-/** @param {Item[]} items */
+/** Room for the lines that run under everything. @param {import("./lines.js").Line[]} lines */
+function below(lines) {
+  return lines.filter((l) => l.overhead).length * 9;
+}
+
+/** The places of those who are here, and of those who have gone until somebody stands there. @param {Memory} memory @param {Map<string, Place>} places */
+function stillFree(memory, places) {
+  const taken = [...places.values()];
+  const free = [...memory.places].filter(([key, p]) => !places.has(key) &&
+    taken.every((t) => t.column !== p.column || t.y >= p.y + p.height || t.y + t.height <= p.y));
+  return new Map([...free, ...places]);
+}
+
+/** @param {{column: string}[]} items */
 function columnsAt(items) {
   const has = (/** @type {string} */ c) => items.some((i) => i.column === c);
   const left = GAP.margin;
@@ -251,17 +267,17 @@ function columnsAt(items) {
   return { left, middle, right, width: end + GAP.margin };
 }
 
-/** @param {Item} item @param {Scene} scene @param {Map<string, {y: number, height: number}>} places @param {{left: number, right: number}} x @returns {ProcessBox} */
+/** @param {Item} item @param {Scene} scene @param {Map<string, Place>} places @param {{left: number, right: number}} x @returns {ProcessBox} */
 function processBox(item, scene, places, x) {
-  const at = /** @type {{y: number, height: number}} */ (places.get(item.key));
+  const at = /** @type {Place} */ (places.get(item.key));
   const side = /** @type {Side} */ (item.column);
   const process = /** @type {Thing} */ (scene.processes.find((p) => p.pid === item.pid));
   return { pid: /** @type {number} */ (item.pid), side, process, x: x[side], width: PROCESS.width, y: at.y, height: item.height, ports: [] };
 }
 
-/** @param {Item} item @param {Link[]} links @param {Map<string, {y: number, height: number}>} places @param {{middle: number}} x @param {Map<number, Side>} sides @param {Memory} memory @returns {ObjectBox} */
+/** @param {Item} item @param {Link[]} links @param {Map<string, Place>} places @param {{middle: number}} x @param {Map<number, Side>} sides @param {Memory} memory @returns {ObjectBox} */
 function objectBox(item, links, places, x, sides, memory) {
-  const at = /** @type {{y: number, height: number}} */ (places.get(item.key));
+  const at = /** @type {Place} */ (places.get(item.key));
   const unit = /** @type {Unit} */ (item.unit);
   const flow = memory.flows.get(unit.key) ?? (flowScore(unit.objects[0].id, links, sides) < 0 ? "left" : "right");
   const objects = unit.objects.length === 2 && holderSide(unit.objects[0], unit.objects[1], links, sides) ? [unit.objects[1], unit.objects[0]] : unit.objects;
@@ -290,7 +306,8 @@ export function settledMemory(all, scenes) {
     const score = scenes.reduce((n, s) => n + Math.sign(flowScore(o.id, allLinks(s), memory.sides)), 0);
     if (score) flows.set(o.id, score > 0 ? "right" : "left");
   }
-  return { ...memory, flows };
+  const settled = { ...memory, flows };
+  return { ...settled, fixed: { below: Math.max(0, ...scenes.map((s) => below(layout(s, settled).lines))) } };
 }
 
 /** Should the two ends of a connection change places? @param {Thing} a @param {Thing} b @param {Link[]} links @param {Map<number, Side>} sides */

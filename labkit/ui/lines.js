@@ -22,7 +22,7 @@ export function connect(scene, links, processes, objects) {
   makePorts(links, processes, anchors);
   const lines = links.map((l) => makeLine(l, processes, anchors, boxOf)).filter((l) => l != null);
   markWaits(scene, lines);
-  return [...lines, ...waitsWithoutObject(scene, processes)];
+  return [...lines, ...waitsWithoutObject(scene, processes, objects)];
 }
 
 /** @typedef {{x: number, y: number, side: "left"|"right", under: boolean, rank: number}} Anchor */
@@ -202,23 +202,25 @@ function isDead(scene, a, b) {
   return scene.deadlocks.some((d) => d.processes.includes(a) && d.processes.includes(b));
 }
 
-/** Waiting for a child: straight from box to box, around the picture. @param {Scene} scene @param {ProcessBox[]} processes @returns {Line[]} */
-function waitsWithoutObject(scene, processes) {
+/** Waiting for a child: straight from box to box, or around the picture. @param {Scene} scene @param {ProcessBox[]} processes @param {ObjectBox[]} objects @returns {Line[]} */
+function waitsWithoutObject(scene, processes, objects) {
   /** @type {Line[]} */
   const lines = [];
-  const deepest = Math.max(0, ...processes.map((p) => p.y + p.height));
+  const deepest = Math.max(0, ...[...processes, ...objects].map((b) => b.y + b.height));
   for (const wait of scene.waits) {
     if (wait.object) continue;
     for (const pid of wait.for ?? []) {
       const from = processes.find((p) => p.pid === wait.pid);
       const to = processes.find((p) => p.pid === pid);
       if (!from || !to || from === to) continue;
-      const points = from.side === to.side ? besides(from, to) : beneath(from, to, deepest + 26 + lines.length * 6);
+      const same = from.side === to.side;
+      const points = same ? besides(from, to, processes) : beneath(from, to, deepest + 18 + lines.length * 9, processes);
       const overhead = from.side !== to.side;
       const dead = isDead(scene, wait.pid, pid);
       const last = points[points.length - 1];
-      const up = points[points.length - 2].y > last.y ? HEAD + 2 : -HEAD - 2;
-      const short = corners([...points.slice(0, -1), { x: last.x, y: last.y + up }]);
+      const before = points[points.length - 2];
+      const back = (/** @type {number} */ d) => Math.sign(d) * (HEAD + 2);
+      const short = corners([...points.slice(0, -1), { x: last.x + back(before.x - last.x), y: last.y + back(before.y - last.y) }]);
       const key = `${wait.pid} for ${pid} ${wait.tid}`;
       lines.push({ key, pid: wait.pid, object: null, role: "child", path: short, back: short, pathShort: short, backShort: short, waits: "waits", dead, overhead });
     }
@@ -226,17 +228,30 @@ function waitsWithoutObject(scene, processes) {
   return lines;
 }
 
-/** @param {ProcessBox} from @param {ProcessBox} to */
-function besides(from, to) {
-  const below = from.y < to.y;
-  const x = from.x + 30;
-  const start = { x, y: below ? from.y + from.height : from.y };
-  return [start, { x, y: below ? to.y : to.y + to.height }];
+/** Down (or up) the column; around what stands between. @param {ProcessBox} from @param {ProcessBox} to @param {ProcessBox[]} all */
+function besides(from, to, all) {
+  const down = from.y < to.y;
+  const between = all.some((p) => p.side === from.side && p !== from && p !== to && (down ? p.y > from.y && p.y < to.y : p.y < from.y && p.y > to.y));
+  if (between) {
+    const edge = outer(from);
+    return [{ x: edge.x, y: from.y + 30 }, { x: edge.lane, y: from.y + 30 }, { x: edge.lane, y: to.y + 30 }, { x: edge.x, y: to.y + 30 }];
+  }
+  const x = from.x + 40;
+  return [{ x, y: down ? from.y + from.height : from.y }, { x, y: down ? to.y : to.y + to.height }];
 }
 
-/** @param {ProcessBox} from @param {ProcessBox} to @param {number} level */
-function beneath(from, to, level) {
-  const a = { x: from.x + from.width / 2, y: from.y + from.height };
-  const b = { x: to.x + to.width / 2, y: to.y + to.height };
-  return [a, { x: a.x, y: level }, { x: b.x, y: level }, b];
+/** Under everything. @param {ProcessBox} from @param {ProcessBox} to @param {number} level @param {ProcessBox[]} all */
+function beneath(from, to, level, all) {
+  const [a, b] = [from, to].map((p) => {
+    const free = !all.some((o) => o.side === p.side && o.y > p.y);
+    if (free) return [{ x: p.x + p.width / 2, y: p.y + p.height }, { x: p.x + p.width / 2, y: level }];
+    const edge = outer(p);
+    return [{ x: edge.x, y: p.y + 30 }, { x: edge.lane, y: p.y + 30 }, { x: edge.lane, y: level }];
+  });
+  return [...a, ...b.reverse()];
+}
+
+/** The edge of a box that no object stands at, and the lane beside it. @param {ProcessBox} p */
+function outer(p) {
+  return p.side === "left" ? { x: p.x, lane: p.x - 24 } : { x: p.x + p.width, lane: p.x + p.width + 24 };
 }

@@ -47,7 +47,7 @@ function pages(o, width, y) {
   return views.flatMap((/** @type {Thing} */ view, /** @type {number} */ i) => strip(view, width, y + i * ROW));
 }
 
-const PAGE = /** @type {Record<string, string>} */ ({ shared: "shared", private: "private copy", absent: "not there yet" });
+const PAGE = /** @type {Record<string, string>} */ ({ shared: "shared", private: "private copy", absent: "absent" });
 
 /** @param {Thing} view  {name, prot, pages} @param {number} width @param {number} y */
 function strip(view, width, y) {
@@ -57,5 +57,5 @@ function strip(view, width, y) {
   const squares = flat.map((/** @type {string} */ kind, /** @type {number} */ i) => box(112 + i * 13, y + 1, 11, 12, `lk-page lk-page-${kind}`, 2));
   const kinds = [...new Set(flat)].map((kind) => PAGE[kind] ?? clean(kind)).join(", ");
   const words = `${view.prot ? clean(view.prot) + " " : ""}${kinds}`;
-  return [name, ...squares, text(fit(words, width - 124 - flat.length * 13, 11, 0.52), 118 + flat.length * 13, y + 11, "lk-quiet")];
+  return [name, ...squares, text(fit(words, width - 136 - flat.length * 13, 11, 0.52), 118 + flat.length * 13, y + 11, "lk-quiet")];
 }

@@ -4,7 +4,7 @@ import { box, text } from "./svg.js";
 import { OBJECT } from "./sizes.js";
 import { fit, kindInWords, levels, sentence } from "./words.js";
 import { drawMemory } from "./memory.js";
-import { drawPipe } from "./pipe.js";
+import { drawPipe, isFull, levelWords } from "./pipe.js";
 import { drawQueue } from "./queue.js";
 import { drawSemaphores } from "./semaphore.js";
 import { drawSmall } from "./small.js";
@@ -39,17 +39,30 @@ function title(objects, width) {
   const both = /socket/.test(objects[0].kind) ? socketTitle(objects, width) : null;
   if (both) return both;
   const [o] = objects;
-  const kind = o.kind === "group" ? "" : kindInWords(o.kind);
-  const said = o.name.toLowerCase().includes(kind.toLowerCase().split(" (")[0]);
   const name = titleOf(o);
-  const right = BARE.has(o.kind) || /sem$|msg|mq|file$|timerfd|socket/.test(o.kind) ? (said ? "" : kind) : levels(o) || (said ? "" : kind);
-  const room = width - 28 - right.length * 6.4;
-  return [text(fit(name, Math.max(80, room), 14, 0.57), BARE.has(o.kind) ? 4 : 14, 17, "lk-title"), text(fit(right, width - 120, 12, 0.5), width - 12, 17, "lk-quiet lk-end")];
+  const right = fit(BARE.has(o.kind) ? levelWords(o) : beside(o), width - 110, 12, 0.5);
+  const room = width - 34 - right.length * 6.3;
+  return [
+    text(fit(name, Math.max(90, room), 14, 0.62), BARE.has(o.kind) ? 4 : 14, 17, "lk-title"),
+    text(right, width - (BARE.has(o.kind) ? 4 : 12), 17, `lk-quiet lk-end ${BARE.has(o.kind) && isFull(o) ? "lk-full" : ""}`),
+  ];
+}
+
+const SYSV = /** @type {Record<string, string>} */ ({ "sysv-sem": "System V semaphores, ", "sysv-msg": "System V queue, ", "sysv-shm": "" });
+
+/** What stands right of the title: its kind where the name does not say it, or its size. @param {Thing} o */
+function beside(o) {
+  if (o.kind in SYSV) return `${SYSV[o.kind]}${o.name}${o.kind === "sysv-shm" ? `, ${levels(o)}` : ""}`;
+  if (o.kind === "group") return "";
+  const kind = kindInWords(o.kind);
+  const said = o.name.toLowerCase().includes(kind.toLowerCase().split(" (")[0]);
+  const counted = /shm|memfd|eventfd/.test(o.kind) ? levels(o) : "";
+  return counted || (said ? "" : kind);
 }
 
 /** What it is called in calls and sentences, and its own name. @param {Thing} o */
 export function titleOf(o) {
-  return /^sysv-/.test(o.kind) ? `${o.id.replace(/^sysv-/, "")}, ${o.name}` : o.name;
+  return /^sysv-/.test(o.kind) ? o.id.replace(/^sysv-/, "") : o.name;
 }
 
 /** @param {Thing} o @param {ObjectBox} at */

@@ -2,7 +2,7 @@
 
 import { box, svg, text } from "./svg.js";
 import { CELL, OBJECT } from "./sizes.js";
-import { count, fit, fromBase64, number, share, tokens } from "./words.js";
+import { count, fromBase64, number, share, tokens } from "./words.js";
 
 /** @typedef {import("./words.js").Thing} Thing */
 
@@ -10,7 +10,7 @@ const TUBE = { top: OBJECT.title + 2, height: 36, cap: 9 };
 
 /** @param {Thing} o @param {number} width @param {"left"|"right"} flow @returns {SVGElement[]} */
 export function drawPipe(o, width, flow) {
-  return [...tube(o, width, flow), ...bytes(o, width, flow), level(o, width)];
+  return [...tube(o, width, flow), ...bytes(o, width, flow)];
 }
 
 /** @param {Thing} o @param {number} width @param {"left"|"right"} flow */
@@ -60,11 +60,14 @@ export function cell(token, x, y) {
     text(token.text, x + CELL.width / 2, y + 16.5, token.hex ? "lk-byte lk-small lk-middle" : "lk-byte lk-middle"));
 }
 
-/** @param {Thing} o @param {number} width */
-function level(o, width) {
-  const full = o.queued != null && o.capacity != null && o.queued >= o.capacity;
-  const pages = o.capacity ? `, ${count(Math.floor(o.capacity / 4096), "slot")}` : "";
+/** How full it is, and who else holds it. @param {Thing} o */
+export function levelWords(o) {
+  const slots = o.capacity ? `, ${count(Math.floor(o.capacity / 4096), "slot")}` : "";
   const others = o.others ? ", also held by others" : "";
-  const words = (full ? "full: " : "") + share(o.queued, o.capacity, "bytes") + pages + others;
-  return text(fit(words, width, 12, 0.5), width / 2, TUBE.top + TUBE.height + 17, `lk-level lk-middle ${full ? "lk-full" : ""}`);
+  return (isFull(o) ? "full: " : "") + share(o.queued, o.capacity, "bytes") + slots + others;
+}
+
+/** @param {Thing} o */
+export function isFull(o) {
+  return o.queued != null && o.capacity != null && o.queued >= o.capacity;
 }

@@ -28,8 +28,9 @@ export function processLabel(p, dead) {
 export function drawProcess(at, dead) {
   const p = at.process;
   const { mark, kind } = sign(p, dead);
-  const pid = p.pid < 0 ? "click to unfold" : `pid ${p.pid}`;
+  const pid = p.members ? "" : `pid ${p.pid}`;
   return [
+    ...(p.members ? [box(6, 6, at.width, at.height, "lk-process", 10)] : []),
     box(0, 0, at.width, at.height, `lk-process lk-${kind}`, 10),
     box(0, 0, 6, at.height, `lk-stripe lk-${kind}`, 3),
     text(shortName(p.name, at.width - 36 - pid.length * 6.8), 18, 23, "lk-name"),

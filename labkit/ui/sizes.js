@@ -4,7 +4,7 @@
 
 export const PROCESS = { width: 212, header: 52, port: 22, foot: 10, thread: 17, signal: 20 };
 export const OBJECT = { width: 316, title: 26 };
-export const GAP = { row: 26, gutter: 84, margin: 18 };
+export const GAP = { row: 26, top: 14, gutter: 84, margin: 32 };
 export const CELL = { width: 17, height: 24, across: 16 };
 export const MESSAGES_SHOWN = 4;
 export const THREADS_SHOWN = 4;
@@ -21,8 +21,8 @@ export function processHeight(p, ports) {
 
 /** Height of an object's body, under its title. */
 const BODY = /** @type {Record<string, (o: Thing) => number>} */ ({
-  pipe: () => 60,
-  fifo: () => 60,
+  pipe: () => 42,
+  fifo: () => 42,
   "unix-socket": (o) => (o.peer ? 82 : 62),
   "inet-socket": (o) => (o.peer ? 82 : 62),
   "sysv-shm": memoryBody,
@@ -43,7 +43,7 @@ const BODY = /** @type {Record<string, (o: Thing) => number>} */ ({
 
 /** @param {Thing} o */
 function memoryBody(o) {
-  const bytes = o.head ? Math.floor((o.head.length * 3) / 4) : 0;
+  const bytes = o.head ? Math.floor((o.head.replace(/=+$/, "").length * 3) / 4) : 0;
   const rows = Math.max(1, Math.min(GRID_ROWS, Math.ceil(bytes / CELL.across)));
   return 12 + rows * 20 + (o.views?.length ? 6 : 0) + 20 * Math.min(o.views?.length ?? 0, 4);
 }

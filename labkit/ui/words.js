@@ -181,13 +181,13 @@ export function levels(o) {
   switch (o.kind) {
     case "pipe":
     case "fifo":
-      return share(o.queued, o.capacity, "bytes");
+      return (o.queued != null && o.queued === o.capacity ? "full: " : "") + share(o.queued, o.capacity, "bytes");
     case "unix-socket":
       return o.state === "listening" ? lineBeforeAccept(o) : o.queued == null ? clean(o.state) : count(o.queued, "byte") + " to receive";
     case "inet-socket":
       return o.state && /listen/i.test(o.state) ? lineBeforeAccept(o) : clean(o.state);
     case "sysv-shm":
-      return size(o.size) + (o.attached == null ? "" : `, attached ${count(o.attached, "time")}`);
+      return size(o.size) + (o.attached == null ? "" : `, ${o.attached} attached`);
     case "posix-shm":
     case "memfd":
       return size(o.size);

@@ -1,0 +1,126 @@
+import assert from "node:assert/strict";
+import test from "node:test";
+
+import { layout, settledMemory } from "../../labkit/ui/layout.js";
+import { union } from "../../labkit/ui/film.js";
+import { fold } from "../../labkit/ui/fold.js";
+import { emptyScene } from "../../labkit/ui/scene.js";
+import { scenes } from "./scenes.js";
+
+/** @param {any} a @param {any} b */
+const apart = (a, b) => a.x + a.width <= b.x || b.x + b.width <= a.x || a.y + a.height <= b.y || b.y + b.height <= a.y;
+
+for (const [name, scene] of Object.entries(scenes))
+  test(`no two boxes of "${name}" overlap, and all lie inside the picture`, () => {
+    const plan = layout(fold(scene));
+    const boxes = [...plan.processes, ...plan.objects];
+    for (const [i, a] of boxes.entries()) {
+      for (const b of boxes.slice(i + 1)) assert.ok(apart(a, b), `${JSON.stringify(a).slice(0, 80)} overlaps`);
+      assert.ok(a.x >= 0 && a.y >= 0 && a.x + a.width <= plan.width && a.y + a.height <= plan.height);
+    }
+  });
+
+for (const [name, scene] of Object.entries(scenes))
+  test(`the same scene of "${name}" stands where it stood`, () => {
+    const first = layout(scene);
+    const again = layout(scene, first.memory);
+    assert.deepEqual(again.processes, first.processes);
+    assert.deepEqual(again.objects, first.objects);
+  });
+
+test("writer and reader stand on opposite sides, and data runs from one to the other", () => {
+  const plan = layout(scenes.pipe);
+  const [parent, child] = plan.processes;
+  assert.deepEqual([parent.side, child.side, plan.objects[0].flow], ["left", "right", "right"]);
+});
+
+test("the answer's pipe runs the other way", () => {
+  const plan = layout(scenes.crossed);
+  assert.deepEqual(plan.objects.map((o) => [o.key, o.flow]).sort(), [["pipe-1", "right"], ["pipe-2", "left"]]);
+});
+
+test("a deadlock's waits are a closed loop of lines", () => {
+  const lines = layout(scenes.crossed).lines.filter((l) => l.dead);
+  assert.deepEqual(lines.map((l) => [l.pid, l.object, l.waits]).sort(), [
+    [12, "pipe-1", "awaited"], [12, "pipe-2", "waits"], [13, "pipe-1", "waits"], [13, "pipe-2", "awaited"]]);
+});
+
+test("a reader that holds the only write end waits for itself", () => {
+  const lines = layout(scenes.forgotten).lines;
+  assert.deepEqual(lines.map((l) => [l.role, l.waits, l.dead]).sort(), [["read", "waits", true], ["write", "awaited", true]]);
+});
+
+test("waiting for a child is a line of its own", () => {
+  const line = layout(scenes.pipe).lines.find((l) => l.object === null);
+  assert.equal(line?.waits, "waits");
+});
+
+test("boxes keep their place when others come and go", () => {
+  const first = layout(scenes.pipe);
+  const more = { ...scenes.pipe, processes: [...scenes.pipe.processes, { ...scenes.pipe.processes[1], pid: 99, name: "late" }] };
+  const second = layout(more, first.memory);
+  const third = layout(scenes.pipe, second.memory);
+  for (const plan of [second, third])
+    for (const p of first.processes) {
+      const same = plan.processes.find((q) => q.pid === p.pid);
+      assert.deepEqual([same?.x, same?.y], [p.x, p.y]);
+    }
+});
+
+test("one that comes back finds its place again", () => {
+  const both = layout(scenes.pipe);
+  const one = layout({ ...scenes.pipe, processes: scenes.pipe.processes.slice(0, 1) }, both.memory);
+  const back = layout(scenes.pipe, one.memory);
+  assert.deepEqual(back.processes.map((p) => p.y), both.processes.map((p) => p.y));
+});
+
+test("a pipe whose ends are on both sides is turned once it is known which way it runs", () => {
+  const [parent, child] = scenes.crossed.processes;
+  const ends = (/** @type {any[]} */ list) => list.map(([fd, object, mode]) => ({ fd, object, mode, flags: [], offset: null, description: null }));
+  const all = [[3, "pipe-2", "r"], [4, "pipe-1", "w"], [5, "pipe-2", "w"], [6, "pipe-1", "r"]];
+  const forked = { ...emptyScene(), objects: scenes.crossed.objects, processes: [{ ...parent, descriptors: ends(all) }, { ...child, descriptors: ends(all) }] };
+  const first = layout(forked);
+  const second = layout(scenes.crossed, first.memory);
+  assert.equal(second.objects.find((o) => o.key === "pipe-2")?.flow, "left");
+});
+
+test("in a film everything has its place from the first frame", () => {
+  const a = { ...scenes.pipe, processes: scenes.pipe.processes.slice(0, 1) };
+  const memory = settledMemory(union([a, scenes.pipe]), [a, scenes.pipe]);
+  assert.equal(layout(a, memory).height, layout(scenes.pipe, memory).height);
+  assert.equal(layout(a, memory).processes[0].y, layout(scenes.pipe, memory).processes[0].y);
+});
+
+test("terminals and other standard output are not drawn, and files that are only that are not", () => {
+  assert.deepEqual(layout(scenes.pipe).objects.map((o) => o.key), ["pipe-1"]);
+});
+
+test("forty workers fold into one box that says what they do", () => {
+  const folded = fold(scenes.multitude);
+  assert.equal(folded.processes.length, 2);
+  assert.match(folded.processes[1].words, /40 in accept4/);
+  assert.equal(fold(scenes.multitude, new Set([String(folded.processes[1].pid)])).processes.length, 41);
+});
+
+test("whoever is in a deadlock is never folded away", () => {
+  const deadlocks = [{ processes: [217], because: "" }];
+  assert.ok(fold({ ...scenes.multitude, deadlocks }).processes.some((p) => p.pid === 217));
+});
+
+test("fifteen processes and thirty objects are not folded", () => {
+  assert.equal(fold(scenes.crowd), scenes.crowd);
+});
+
+test("a hundred pipes fold, and those that somebody waits on stay", () => {
+  const objects = Array.from({ length: 100 }, (_, i) => ({ id: `pipe-${i}`, kind: "pipe", name: `pipe ${i}`, notes: [], readers: [], writers: [], queued: 0, capacity: 65536 }));
+  const process = { ...scenes.pipe.processes[0], descriptors: objects.map((o, i) => ({ fd: 3 + i, object: o.id, mode: "w", flags: [] })), blocked: { call: "write", fd: 80, object: "pipe-77", on: [] } };
+  const folded = fold({ ...emptyScene(), processes: [process], objects });
+  assert.ok(folded.objects.length <= 30);
+  assert.ok(folded.objects.some((o) => o.id === "pipe-77"));
+  assert.ok(folded.objects.some((o) => o.kind === "group" && /more pipes/.test(o.name)));
+});
+
+test("lines never contain what is not a number", () => {
+  for (const scene of Object.values(scenes))
+    for (const line of layout(scene).lines) assert.doesNotMatch(line.path + line.back + line.pathShort, /NaN|undefined|Infinity/);
+});
