@@ -134,6 +134,19 @@ def test_graphviz_takes_the_source_without_a_word(any_scene: Scene) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+@pytest.mark.skipif(not shutil.which("dot"), reason="graphviz is not installed")
+def test_a_long_pipeline_is_drawn_downwards_rather_than_too_small_to_read() -> None:
+    def width(processes: int) -> float:
+        line = [
+            process(P + i, f"stage {i}", None, {0: (f"pipe-{i}", "r"), 1: (f"pipe-{i + 1}", "w")})
+            for i in range(processes)
+        ]
+        return float(ElementTree.fromstring(svg(scene(*line))).attrib["width"].removesuffix("pt"))
+
+    assert width(1) < width(2) < 1000
+    assert width(9) < 1000
+
+
 def test_a_hidden_detail_is_a_box_less() -> None:
     shared = holding(blank("pipe"), Other(id="terminal-1", kind="terminal", name="/dev/pts/0"))
     assert [box.title for box in sketch(shared).boxes] == ["a (10)", "b (11)", "x-1"]

@@ -9,7 +9,7 @@ import textwrap
 import unicodedata
 from typing import TYPE_CHECKING
 
-from labkit.draw.doing import describe, doing, is_plain, open_end, plain_word
+from labkit.draw.doing import describe, doing, is_plain, open_end, pages, plain_word
 from labkit.draw.labels import Label, holders, label
 from labkit.draw.sketch import is_shown
 from labkit.scene import AnyObject, Descriptor, File, Mapping, Pipe, Process, Scene, Wait
@@ -23,7 +23,6 @@ __all__ = ["describe", "dot", "figure", "svg", "text"]
 
 WIDTH = 80
 _BAR = 20
-_PAGES = 32
 _ENDS = 40
 
 
@@ -131,19 +130,7 @@ def _mapping(mapping: Mapping, scene: Scene) -> str:
     said = f"memory {mapping.prot} {how} of {printable(mapping.object)}, {count(mapping.size, 'byte')}"
     if mapping.pages is None:
         return f"{said}, pages not visible here"
-    return f"{said}  {pages(mapping)}".rstrip()
-
-
-def pages(mapping: Mapping) -> str:
-    """Its pages as a strip: `■` shared, `□` a private copy, `·` absent; a count where there are many."""
-    runs = mapping.pages or ()
-    if sum(number for number, kind in runs) <= _PAGES:
-        signs = {"shared": "■", "private": "□", "absent": "·"}
-        return "".join(signs[kind] * number for number, kind in runs)
-    totals: dict[str, int] = {}
-    for number, kind in runs:
-        totals[kind] = totals.get(kind, 0) + number
-    return "pages: " + ", ".join(f"{number:,} {kind}" for kind, number in totals.items())
+    return f"{said}  {pages(mapping.pages)}".rstrip()
 
 
 def _signals(process: Process) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.scene import AnyObject, Blocked, Descriptor, File, Process, Scene, Thread
+from labkit.scene import AnyObject, Blocked, Descriptor, File, PageKind, Process, Scene, Thread
 from labkit.words import (
     CHILDREN,
     SIGNALS,
@@ -17,6 +17,8 @@ from labkit.words import (
 )
 
 UNSEEN = "not visible here"
+_PAGES = 32
+"""So many pages are shown one by one."""
 
 
 def describe(blocked: Blocked, scene: Scene, times: bool = True) -> str:
@@ -112,3 +114,14 @@ def open_end(held: Descriptor, scene: Scene) -> str:
             what += f" at byte {held.offset:,}"
     flags = [flag.removeprefix("O_").lower() for flag in held.flags if flag in ("O_NONBLOCK", "O_APPEND")]
     return " ".join([str(held.fd), ARROWS[held.mode], what, *(f"({flag})" for flag in flags)])
+
+
+def pages(runs: tuple[tuple[int, PageKind], ...] | None) -> str:
+    """A mapping's pages as a strip: `■` shared, `□` a private copy, `·` absent; counts when many."""
+    if sum(number for number, kind in runs or ()) <= _PAGES:
+        signs = {"shared": "■", "private": "□", "absent": "·"}
+        return "".join(signs[kind] * number for number, kind in runs or ())
+    totals: dict[str, int] = {}
+    for number, kind in runs or ():
+        totals[kind] = totals.get(kind, 0) + number
+    return "pages: " + ", ".join(f"{number:,} {kind}" for kind, number in totals.items())

@@ -33,13 +33,18 @@ from labkit.words import printable
 
 _DOT_SECONDS = 10
 _BAR_POINTS = 150
+_PAGE_POINTS = 1000
+"""About as wide as a notebook's page shows at full size."""
 
 
 def dot(scene: Scene, *, times: bool = False) -> str:
     """The scene in the language of graphviz."""
-    drawn = sketch(scene, times)
+    return _source(sketch(scene, times), "LR")
+
+
+def _source(drawn: Sketch, direction: str) -> str:
     graph = (
-        f'rankdir=LR, bgcolor="transparent", fontname="{FONT}", fontsize={SIZE}, pad=0.2, '
+        f'rankdir={direction}, bgcolor="transparent", fontname="{FONT}", fontsize={SIZE}, pad=0.2, '
         f"nodesep=0.4, ranksep=0.8, labelloc=b, labeljust=l, label={_caption(drawn)}"
     )
     edge = (
@@ -61,8 +66,16 @@ def dot(scene: Scene, *, times: bool = False) -> str:
 def svg(scene: Scene, *, times: bool = False) -> str:
     """The scene as an SVG: drawn by graphviz's `dot` where that is installed, and otherwise by us."""
     drawn = sketch(scene, times)
-    made = _by_graphviz(dot(scene, times=times)) or plainsvg.draw(drawn)
-    return _named(made, drawn)
+    made = _by_graphviz(_source(drawn, "LR"))
+    if made is not None and _width(made) > _PAGE_POINTS:
+        # Shrunk to a page's width it could not be read from the last row: draw it downwards.
+        made = min(made, _by_graphviz(_source(drawn, "TB")) or made, key=_width)
+    return _named(made or plainsvg.draw(drawn), drawn)
+
+
+def _width(made: str) -> float:
+    found = re.search(r'<svg width="([0-9.]+)pt"', made)
+    return float(found[1]) if found else 0.0
 
 
 def _by_graphviz(source: str) -> str | None:
@@ -139,7 +152,7 @@ def _line(line: Line) -> str:
     colour = WARNING if line.dead else AMBER if line.active else STROKES[line.stroke]
     facts = [f'color="{colour}"', f'fontcolor="{colour}"', f"dir={line.ends}"]
     if line.label:
-        facts.append(f"label=<{_text(line.label)}>")
+        facts.append(f"label=<&#160;{_text(line.label)}&#160;>")
     if line.stroke == "waits":
         facts += ["style=dashed", "constraint=false"]
     if line.stroke == "memory":

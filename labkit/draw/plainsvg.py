@@ -11,7 +11,10 @@ from labkit.draw.sketch import Box, Line, Sketch
 from labkit.words import printable
 
 _WIDTH, _GAP, _ROOM, _LEFT = 340, 30, 300, 190
+_OBJECTS = _LEFT + _WIDTH + _ROOM
 _ROW = SIZE + 8
+_STEP = SIZE + 2
+_RIGHT = 80
 _FONT = "Helvetica, Arial, sans-serif"
 
 
@@ -32,7 +35,7 @@ def draw(drawn: Sketch) -> str:
     places = _places(drawn)
     bottom = max((p.y + p.height for p in places.values()), default=0) + _GAP
     notes, height = _notes(drawn, bottom)
-    width = _LEFT + 2 * _WIDTH + _ROOM + _GAP
+    width = _LEFT + 2 * _WIDTH + _ROOM + _RIGHT
     inside = [*_lines(drawn, places), *(_box(p) for p in places.values()), *notes]
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{width}" height="{height}" '
@@ -43,14 +46,16 @@ def draw(drawn: Sketch) -> str:
 
 
 def _places(drawn: Sketch) -> dict[str, Placed]:
+    """Where each box stands: high enough for its words, and for the lines that end at it."""
     places: dict[str, Placed] = {}
-    for x, is_object in ((_LEFT, False), (_LEFT + _WIDTH + _ROOM, True)):
+    for x, is_object in ((_LEFT, False), (_OBJECTS, True)):
         y = _GAP
         for box in drawn.boxes:
             if (box.style == "object") is is_object:
                 rows = 1 + len(box.lines) + bool(box.level) + bool(box.content)
-                places[box.id] = Placed(box, x, y, rows * _ROW + 12)
-                y += rows * _ROW + 12 + _GAP
+                ends = sum(box.id in (line.start, line.end) for line in drawn.lines)
+                places[box.id] = Placed(box, x, y, max(rows * _ROW + 12, ends * _STEP + 10))
+                y += places[box.id].height + _GAP
     return places
 
 
@@ -105,7 +110,7 @@ def _lines(drawn: Sketch, places: dict[str, Placed]) -> list[str]:
         ys = []
         for place in (start, end):
             seen = met[place.box.id, side] = met.get((place.box.id, side), 0) + 1
-            ys.append(place.y + min(14 * seen, place.height - 4))
+            ys.append(place.y + min(_STEP * seen, place.height - 4))
         parts.append(_line(line, start, end, ys[0], ys[1]))
     return parts
 
@@ -114,27 +119,35 @@ def _line(line: Line, start: Placed, end: Placed, y1: int, y2: int) -> str:
     colour = WARNING if line.dead else AMBER if line.active else STROKES[line.stroke]
     dash = {"waits": ' stroke-dasharray="8 5"', "memory": ' stroke-dasharray="2 4"'}.get(line.stroke, "")
     wide = 3 if line.dead or line.active else 1.6
-    if start.x == end.x:
-        left = start.x == _LEFT
-        x = start.x if left else start.x + _WIDTH
-        bend = x - 60 if left else x + 25
-        path, xs, way = f"M{x} {y1} C{bend} {y1} {bend} {y2} {x} {y2}", (x, x), (1 if left else -1,) * 2
-        at = (x - 50 if left else x + 22, (y1 + y2) // 2 + 5)
-    else:
-        x1 = start.x + _WIDTH if start.x < end.x else start.x
-        x2 = end.x if start.x < end.x else end.x + _WIDTH
-        path, xs = f"M{x1} {y1} L{x2} {y2}", (x1, x2)
-        way = (-1, 1) if x1 < x2 else (1, -1)
-        # Near its beginning, so that labels of crossing lines do not meet in the middle.
-        at = (x1 + (x2 - x1) // 4, y1 + (y2 - y1) // 4 - 5)
+    path, x1, x2 = _path(start, end, y1, y2)
     parts = [f'<path d="{path}" fill="none" stroke="{colour}" stroke-width="{wide}"{dash}/>']
     if line.ends != "none":
-        parts.append(_head(xs[1], y2, way[1], colour))
+        parts.append(_head(x2, y2, 1 if x2 in (_LEFT, _OBJECTS) else -1, colour))
     if line.ends == "both":
-        parts.append(_head(xs[0], y1, way[0], colour))
+        parts.append(_head(x1, y1, 1 if x1 in (_LEFT, _OBJECTS) else -1, colour))
     if line.label:
-        parts.append(_text(line.label, *at, colour, anchor="end" if start.x == end.x == _LEFT else "middle"))
+        x, y, anchor = _label_at(start, end, y1, y2)
+        parts.append(_text(line.label, x, y, colour, anchor=anchor))
     return "".join(parts)
+
+
+def _path(start: Placed, end: Placed, y1: int, y2: int) -> tuple[str, int, int]:
+    """The line's path, and where it begins and ends."""
+    if start.x == end.x:
+        x = start.x if start.x == _LEFT else start.x + _WIDTH
+        bend = x - 60 if start.x == _LEFT else x + 25
+        return f"M{x} {y1} C{bend} {y1} {bend} {y2} {x} {y2}", x, x
+    x1, x2 = (start.x + _WIDTH, end.x) if start.x < end.x else (start.x, end.x + _WIDTH)
+    return f"M{x1} {y1} L{x2} {y2}", x1, x2
+
+
+def _label_at(start: Placed, end: Placed, y1: int, y2: int) -> tuple[int, int, str]:
+    """Beside the process, where lines do not cross yet."""
+    if start.x == end.x == _LEFT:
+        return _LEFT - 50, (y1 + y2) // 2 + 5, "end"
+    if start.x == end.x:
+        return _OBJECTS + _WIDTH + 22, (y1 + y2) // 2 + 5, "start"
+    return _LEFT + _WIDTH + 16, (y1 if start.x < end.x else y2) - 4, "start"
 
 
 def _head(x: int, y: int, way: int, colour: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from labkit.draw.doing import doing, is_plain
+from labkit.draw.doing import doing, is_plain, pages
 from labkit.draw.labels import label
 from labkit.scene import (
     AnyObject,
@@ -124,8 +124,9 @@ def _object(object: AnyObject, scene: Scene, id: str) -> Box:
 def _content(said: str) -> str:
     if len(said) <= _CONTENT:
         return said
-    end = '"' if said.startswith('"') else ""
-    return said[: _CONTENT - 1 - len(end)].rstrip() + "…" + end
+    if said.startswith('"'):
+        return said[: _CONTENT - 2] + '…"'
+    return said[: _CONTENT // 3 * 3 - 3] + "…"
 
 
 def _short(lines: list[str]) -> tuple[str, ...]:
@@ -151,7 +152,8 @@ def _processes(scene: Scene, shown: dict[str, str], dead: set[int]) -> Iterator[
         yield from _descriptors(process, shown, process.pid in dead)
         for mapping in process.mappings or ():
             if mapping.object in shown:
-                yield Line(f"p{process.pid}", shown[mapping.object], "memory", mapping.prot, "none")
+                said = f"{mapping.prot} {pages(mapping.pages)}".rstrip()
+                yield Line(f"p{process.pid}", shown[mapping.object], "memory", said, "none")
         yield from _calls(process, scene, shown, process.pid in dead)
 
 
