@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import dataclasses
 import stat
+import time
 from collections.abc import Mapping
 
 from labkit.errors import LabError
@@ -40,6 +41,8 @@ __all__ = ["XRay", "capabilities", "xray"]
 
 MQUEUE_MAGIC = 0x19800202
 TRIES = 3
+LONGEST_S = 0.1
+"""So long a single picture waits for a moment in which all of it can be seen."""
 
 
 class XRay:
@@ -60,6 +63,18 @@ class XRay:
         self._numbers = Numbers()
         self._names = Names(self.names)
         self._recall = Recall()
+        self.put_off = False
+        """Did the last look leave out something that the next may show?"""
+
+    def close(self) -> None:
+        """Give back the files that are kept open for the next look."""
+        self._recall.files.close()
+
+    def __enter__(self) -> XRay:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def look(self, *pids: int) -> Scene:
         """One picture of these processes, all their descendants, and what they share."""
@@ -82,6 +97,7 @@ class XRay:
         try:
             return judge(_taken(look, pids, self._names))
         finally:
+            self.put_off = look.put_off
             look.close()
             self._recall.tidy(set(look.seen), {tid for seen in look.seen.values() for tid in seen.threads})
 
@@ -105,7 +121,11 @@ def xray(*pids: int, names: Mapping[int, str] | None = None, all: bool = False) 
     """One picture of these processes, all their descendants, and what they share."""
     if not pids:
         raise LabError("Which processes? Give at least one pid.")
-    scene = XRay(names, all_objects=all).look(*pids)
+    with XRay(names, all_objects=all) as camera:
+        until = time.monotonic() + LONGEST_S
+        scene = camera.look(*pids)
+        while camera.put_off and time.monotonic() < until:
+            scene = camera.look(*pids)
     missing = [str(pid) for pid in pids if scene.process(pid) is None and not _is_thread(pid)]
     if missing:
         raise LabError(f"There is no process {' or '.join(missing)}.")

@@ -37,6 +37,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import weakref
 from collections.abc import Hashable, Iterator
 from typing import Any, NamedTuple
 
@@ -130,9 +131,11 @@ class Look:
         """(pid, fd) -> number of the open file description, where it is known."""
         self.fifos: dict[Hashable, bytes] = {}
         """Paths of FIFOs that somebody waits to open."""
+        self.put_off = False
+        """Something could not be shown for the moment only: the next look may."""
         self.tracing_stop: State = "stopped"
         """What a thread in a tracing stop is said to be."""
-        self.outside = Outside(self)
+        self.outside = Outside(weakref.proxy(self))
         """Who holds something too, and is not in the picture."""
         self.mappings: dict[int, tuple[Mapping, ...] | None] = {}
         """pid -> its mappings of objects; filled by memory.py."""
@@ -262,6 +265,7 @@ class Look:
         for pidfd in self._pidfds.values():
             os.close(pidfd)
         self._pidfds.clear()
+        self.kept.clear()
 
 
 def _translated(error: OSError, pid: int, fd: int) -> Exception:

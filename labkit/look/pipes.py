@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import NamedTuple
 
 from labkit.errors import Vanished
@@ -167,10 +168,12 @@ def _levels_of(look: Look, row: Held, writing: bool) -> pipes.Levels:
 
 def _head(look: Look, ends: _Ends, scratch: pipes.Scratch) -> bytes | None:
     """The first bytes, through the end of a reader that sleeps: while it does, and has its own end
-    open, no write can miss an EPIPE because of our copy. Where every reader runs, the bytes stay unseen."""
+    open, no write can miss an EPIPE because of our copy. Where every reader runs, only when nothing was
+    written or read lately: such a pipe is not about to be closed either, nearly always."""
     for row in ends.readers:
         try:
-            if not _asleep(row.pid):
+            if not _asleep(row.pid) and _busy(row):
+                look.put_off = True
                 continue
             copy = look.copied(row.pid, row.fd)
             try:
@@ -182,6 +185,18 @@ def _head(look: Look, ends: _Ends, scratch: pipes.Scratch) -> bytes | None:
         except OSError:
             return None
     return None
+
+
+LATELY_S = 0.05
+
+
+def _busy(row: Held) -> bool:
+    """Was it written or read lately? The inode's times tell, without a copy."""
+    try:
+        found = os.stat(row.path)
+    except OSError:
+        return True
+    return abs(time.time() - max(found.st_mtime, found.st_atime)) < LATELY_S
 
 
 def _asleep(pid: int) -> bool:

@@ -41,11 +41,16 @@ def asleep_in(work: str, call: str, before: str = "") -> tuple[Blocked, Process,
     """What is said of a child that does `work`, once it sleeps in `call`."""
     source = f"{before}\ndef work():\n    {work}\nchild(work)\nready()\n{END_OF_GRANDCHILDREN}"
     with subject(source) as program:
-        scene = picture(program.pid, call)
+        camera = XRay()
+        scene = until(lambda: camera.look(program.pid), lambda scene: _call(scene) == call)
     process = sleeper(scene)
     assert process.blocked is not None
-    assert process.blocked.call == call, process.blocked
     return process.blocked, process, scene
+
+
+def _call(scene: Scene) -> str | None:
+    said = scene.processes[1].blocked if len(scene.processes) > 1 else None
+    return said.call if said else None
 
 
 TIMED_PAIR = """a, b = socket.socketpair()
@@ -154,7 +159,6 @@ child(work)
 ready()
 """
         + END_OF_GRANDCHILDREN
-        + "os.waitpid(children.pop(), 0)"
     )
     with subject(source) as program:
         scene = picture(program.pid, "waitid" if which == "pidfd" else "wait4", "pause", "pause")
