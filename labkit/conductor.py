@@ -34,7 +34,16 @@ TRACED = frozenset({*CALLS, *quiet.ASKED})
 _STOPPING = (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 _IGNORED_BY_DEFAULT = (signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGCONT)
 _LOSES_RESTART = frozenset(
-    ["semop", "semtimedop", "msgsnd", "msgrcv", "epoll_wait", "epoll_pwait", "epoll_pwait2", "rt_sigtimedwait"]
+    [
+        "semop",
+        "semtimedop",
+        "msgsnd",
+        "msgrcv",
+        "epoll_wait",
+        "epoll_pwait",
+        "epoll_pwait2",
+        "rt_sigtimedwait",
+    ]
 )
 """Calls that fail with EINTR even when the signal that woke them is ignored."""
 _TIMED_OUT = {
@@ -45,6 +54,7 @@ _TIMED_OUT = {
     "futex": -110,
 }
 _EINTR = -4
+_FILTER = ptrace.filter_program(TRACED) if MACHINE in AUDIT_ARCH else b""
 _THREAD = 0x00010000
 
 
@@ -58,6 +68,7 @@ class Conductor:
         everything: bool = False,
         seconds: float = 30.0,
         stdin: str | None = None,
+        outputs: Outputs | None = None,
     ) -> None:
         self.commands = commands
         self.everything = everything
@@ -72,7 +83,8 @@ class Conductor:
         """Processes that have ended; whoever leads empties it."""
         self.signalled: list[tuple[Task, Pending]] = []
         """Signals that took effect without a turn: stops and continues."""
-        self.outputs = Outputs(len(commands))
+        self.outputs = outputs or Outputs(len(commands))
+        self._own_outputs = outputs is None
         self.on_call: Callable[[Task, Made], None] = _nothing
         """Told of every call that matters, just before it happens…"""
         self.on_done: Callable[[Task, Made], None] = _nothing
@@ -86,7 +98,6 @@ class Conductor:
         self.ends_at = time.monotonic() + seconds
         self.patience = 0.5
         """Seconds that a task may compute without a call while others could go."""
-        self._program = ptrace.filter_program(TRACED)
         self._named: dict[int, int] = {}
         self._old_mask: set[signal.Signals] = set()
         self._old_cpus: set[int] = set()
@@ -110,7 +121,8 @@ class Conductor:
 
     def __exit__(self, *_: object) -> None:
         self.kill()
-        self.outputs.close()
+        if self._own_outputs:
+            self.outputs.close()
         os.sched_setaffinity(0, self._old_cpus)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
 
@@ -168,7 +180,7 @@ class Conductor:
                 signal.signal(number, signal.SIG_DFL)
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             ptrace.fix_addresses()
-            ptrace.install_filter(self._program)
+            ptrace.install_filter(_FILTER)
             os.execve(path, command.argv, dict(command.env) if command.env else os.environ)
         except OSError as error:
             os.write(2, f"{command.argv[0]}: {error.strerror}\n".encode())
@@ -373,7 +385,10 @@ class Conductor:
         task.quiet = quiet.is_quiet(task, call, info.instruction, everything=self.everything)
         if call.name == "rt_sigreturn":
             task.quiet = True
-        if task.quiet or self._is_output(task, call):
+        if not task.process.image.begun and call.name not in ("execve", "execveat"):
+            task.quiet = True
+            ptrace.resume(task.tid)
+        elif task.quiet or self._is_output(task, call):
             task.quiet = True
             self._note(task, call)
             ptrace.resume_to_exit(task.tid)

@@ -77,6 +77,13 @@ class Outputs:
         """All of it, in order."""
         return b"".join(piece.data for piece in self.pieces).decode("utf-8", "replace")
 
+    def clear(self) -> None:
+        """Forget what came, for another run of the same programs."""
+        self.drain()
+        self.pieces, self.size = [], 0
+        for terminal in self._terminals.values():
+            terminal.kept.clear()
+
     def close(self) -> None:
         for terminal in self._terminals.values():
             os.close(terminal.master)
@@ -95,12 +102,16 @@ class Outputs:
         poll.register(terminal.master, select.POLLIN)
         if not poll.poll(milliseconds):
             return False
-        terminal.kept += os.read(terminal.master, 65536)
+        try:
+            terminal.kept += os.read(terminal.master, 65536)
+        except BlockingIOError:
+            return False
         return True
 
 
 def _open_terminal() -> _Terminal:
     master, slave = os.openpty()
+    os.set_blocking(master, False)
     mode = termios.tcgetattr(slave)
     mode[1] &= ~termios.OPOST
     mode[3] &= ~termios.ECHO

@@ -25,7 +25,7 @@ from typing import Any
 from labkit.blocking import would_block
 from labkit.conductor import Conductor
 from labkit.decode import friendly
-from labkit.kernel.touch import Touch
+from labkit.kernel.touch import Fresh, Touch
 from labkit.quiet import signed32
 from labkit.tasks import Made, Task
 
@@ -191,7 +191,9 @@ class Run:
         kind = None
         if task.state == "new" and task.number == 1:
             kind = "birth"
-        elif (task.state == "call" and task.call and task.call.name in _WAITS and self._is_free(task)) or (task.state == "ready" and task.call and task.call.name in (*_WAITS, "execve")):
+        elif (task.state == "call" and task.call and task.call.name in _WAITS and self._is_free(task)) or (
+            task.state == "ready" and task.call and task.call.name in (*_WAITS, "execve")
+        ):
             kind = "wait"
         return None if kind is None or (kind, task.process.path) in self.known else kind
 
@@ -229,7 +231,8 @@ class _Watch:
         self.conductor = conductor
         self.alone = len(conductor.tasks) == 1
         self.written = conductor.outputs.size
-        self.touch = None if self.alone else Touch(task.process.pid)
+        fresh = notice[0] == "birth"
+        self.touch = None if self.alone else (Fresh if fresh else Touch)(task.process.pid)
 
     def check(self, run: Run) -> None:
         if self.touch is not None and self.touch.happened():

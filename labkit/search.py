@@ -14,6 +14,7 @@ from labkit.conductor import Conductor, TimeUp
 from labkit.exploration import Exploration, Outcome
 from labkit.explore import Options
 from labkit.leftovers import Leftovers
+from labkit.outputs import Outputs
 from labkit.programs import Command
 from labkit.scene import Limit
 from labkit.schedule import Notice, Noticed, NotRepeatable, Run, TooLong
@@ -47,12 +48,22 @@ class Runner:
     def __init__(self, commands: Sequence[Command], options: Options) -> None:
         self.commands = commands
         self.options = options
+        self.outputs: Outputs | None = None
+
+    def _terminals(self) -> Outputs:
+        """The same terminals for every run: they are empty, and nobody else has them."""
+        if self.outputs is None:
+            self.outputs = Outputs(len(self.commands))
+        self.outputs.clear()
+        return self.outputs
 
     def attempt(self, prefix: list[int], expected: list[tuple[str, ...]], known: frozenset[Notice]) -> Tried:
         """One schedule, from a clean start to its end, and everything removed that it left."""
         tried = Tried()
         watcher = _Watcher()
-        conductor = Conductor(self.commands, seconds=self.options.seconds, stdin=self.options.stdin)
+        conductor = Conductor(
+            self.commands, seconds=self.options.seconds, stdin=self.options.stdin, outputs=self._terminals()
+        )
         conductor.on_call = watcher.leftovers.before
         conductor.on_done = watcher.leftovers.after
         with conductor:

@@ -14,9 +14,25 @@ mappings. More than 0 may be a false alarm; 0 is certain.
 
 from __future__ import annotations
 
+import os
 import re
+import struct
 
 _HEADER = re.compile(rb"^[0-9a-f]+-[0-9a-f]+ (\S{4}) ")
+_SHARED = re.compile(rb"^([0-9a-f]+)-([0-9a-f]+) (\S\S\Ss) .*$", re.MULTILINE)
+_PAGE = os.sysconf("SC_PAGESIZE")
+_PRESENT = 1 << 63
+
+
+class Fresh:
+    """A process just born: has it touched memory it shares? Its tables had no such page at birth."""
+
+    def __init__(self, pid: int) -> None:
+        self._pid = pid
+
+    def happened(self) -> bool:
+        """True: it has, or may have."""
+        return any(_has_pages(self._pid, start, end) for start, end in _ranges(self._pid))
 
 
 class Touch:
@@ -24,7 +40,7 @@ class Touch:
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
-        self._shares = b"s " in _read(f"/proc/{pid}/maps") and bool(_shared(pid))
+        self._shares = bool(_ranges(pid))
         if self._shares:
             for word in ("1", "4"):
                 with open(f"/proc/{pid}/clear_refs", "w", encoding="ascii") as file:
@@ -32,15 +48,11 @@ class Touch:
 
     def happened(self) -> bool:
         """True: it has, or may have. Also when mappings were made meanwhile."""
-        if not self._shares and not _shared(self._pid):
-            return False
-        return any(_shared(self._pid).values())
+        return bool(_ranges(self._pid)) and (not self._shares or any(_shared(self._pid).values()))
 
 
 def _shared(pid: int) -> dict[int, int]:
     """Kilobytes used since, of each shared mapping that somebody may write to."""
-    if not re.search(rb"^\S+ \S{3}s ", _read(f"/proc/{pid}/maps"), re.MULTILINE):
-        return {}
     found: dict[int, int] = {}
     counts, number = False, 0
     for line in _read(f"/proc/{pid}/smaps").splitlines():
@@ -51,6 +63,22 @@ def _shared(pid: int) -> dict[int, int]:
         elif counts and line.startswith(b"Referenced:"):
             found[number] = int(line.split()[1])
     return found
+
+
+def _ranges(pid: int) -> list[tuple[int, int]]:
+    """Where shared memory lies that somebody may write to."""
+    maps = _read(f"/proc/{pid}/maps")
+    return [
+        (int(found[1], 16), int(found[2], 16))
+        for found in _SHARED.finditer(maps)
+        if b" /usr/" not in found[0] or found[3][1:2] == b"w"
+    ]
+
+
+def _has_pages(pid: int, start: int, end: int) -> bool:
+    with open(f"/proc/{pid}/pagemap", "rb", buffering=0) as file:
+        data = os.pread(file.fileno(), (end - start) // _PAGE * 8, start // _PAGE * 8)
+    return any(entry & _PRESENT for (entry,) in struct.iter_unpack("=Q", data))
 
 
 def _read(path: str) -> bytes:
