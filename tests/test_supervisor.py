@@ -139,7 +139,9 @@ def test_what_is_typed_reaches_the_program_when_it_asks(run: Run) -> None:
 
 
 def test_signals_limits_and_descriptors_are_those_of_a_new_program(run: Run) -> None:
-    program, said = run(shell("grep -E '^Sig(Ign|Blk)' /proc/self/status; ls /proc/self/fd | wc -l; ulimit -c"))
+    program, said = run(
+        shell("grep -E '^Sig(Ign|Blk)' /proc/self/status; ls /proc/self/fd | wc -l; ulimit -c")
+    )
     program.wait(PATIENCE_S)
     none = "0" * 16
     assert said.out.split() == ["SigBlk:", none, "SigIgn:", none, "4", "0"]
@@ -176,6 +178,7 @@ def test_a_daemon_goes_on_when_its_cell_has_ended_and_stop_ends_it(run: Run) -> 
     program, said = run(python(DAEMON + "time.sleep(100)"))
     assert program.wait(PATIENCE_S) == 0
     assert (program.left, program.alive) == (1, True)
+    said.until(lambda: said.out.endswith("\n"))
     program.stop()
     assert program.wait_gone(PATIENCE_S)
     assert not Path(f"/proc/{said.out.split()[1]}").exists()
@@ -205,8 +208,8 @@ def test_a_program_that_ignores_sigterm_is_killed(run: Run) -> None:
 
 def test_interrupting_reaches_the_whole_group(run: Run) -> None:
     source = (
-        "import os, signal, time\nprint('on', os.fork() and 1, flush=True)\n"
-        "try: time.sleep(100)\nexcept KeyboardInterrupt: print('caught', flush=True); os._exit(0)"
+        "import os, signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
+        "print('on', os.fork() and 1, flush=True)\nprint('caught', signal.sigwait([signal.SIGINT]), flush=True)"
     )
     program, said = run(python(source))
     said.until(lambda: said.out.count("on") == 2)
@@ -302,8 +305,10 @@ def test_a_watch_hears_of_changes_and_only_of_changes(run: Run, supervisor: Supe
 def test_a_mark_survives_sessions_forks_and_an_empty_environment(run: Run, supervisor: Supervisor) -> None:
     source = DAEMON + "os.execve('/bin/sleep', ['sleep', '100'], {})"
     program, said = run(python(source))
-    program.wait(PATIENCE_S)
+    said.until(lambda: said.out.endswith("\n"))
     pid = int(said.out.split()[1])
+    while Path(f"/proc/{pid}/environ").read_bytes():
+        assert program.alive
     assert supervisor.notebook is not None
     assert marks.read(pid) == marks.of_program(supervisor.notebook, program.number)
     assert marks.read(os.getpid()) != marks.read(pid)

@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit import names, supervisor
 from labkit.errors import LabError
-from labkit.magics import byname, typing_in
+from labkit.magics import byname, completing, typing_in
 from labkit.magics.byname import Interrupted, programs, stop, wait
 from labkit.magics.options import Options, parse
 from labkit.magics.printing import Printer, note
@@ -37,6 +37,7 @@ def load(shell: Any) -> None:
     shell.register_magic_function(_run_program(shell), "line", "run_program")
     for function in (byname.stop, byname.kill, byname.pause, byname.resume):
         shell.register_magic_function(_line_magic(function), "line", function.__name__)
+    completing.load(shell, lambda: {p.name for p in programs()}, lambda: _defined)
     supervisor.connect()
 
 
@@ -45,6 +46,7 @@ def unload(shell: Any) -> None:
     there = supervisor.current()
     if there is not None:
         there.close()
+    completing.unload(shell)
     for magic in LANGUAGES:
         shell.magics_manager.magics["cell"].pop(magic, None)
     for magic in ("run_program", "stop", "kill", "pause", "resume"):
