@@ -12,12 +12,15 @@ before it (`tests/test_layers.py` sees to that):
     focus.py       a Scene -> the part of it that was asked for by name; pure
     draw/          a Scene -> text, graphviz, SVG; pure
     names.py       names, keys and paths that belong to one notebook
-    room.py, kernelspec/   a command -> the same command in namespaces of its own; the Jupyter kernel in one
+    room.py        a command -> the same command in namespaces of its own
     compiler.py    C source -> a program, and gcc's words against the cell's lines
     launcher.py    runs a cell's Python source as `__main__`; imports nothing of ours
     programs.py    a cell's source -> a command (Python, C, shell)
     owner/         the process that starts and owns every program of a notebook
     supervisor.py  the notebook's hold on that process
+    kernelspec/    the Jupyter kernel “Linux IPC”: ipykernel in a room, under guards
+    changes.py     what differs between two scenes; pure
+    pages.py       the front end, and a page that plays a film without a server
     film.py        program(s) -> a Film: a Scene for every system call
     explore.py     program(s) -> outcomes, over every schedule
     view.py, ui/   a Scene or a Film -> a live widget

@@ -79,6 +79,14 @@ def only(scene: Json, names: Collection[str]) -> Json:
     }
 
 
+def without(scene: Json, names: Collection[str]) -> Json:
+    """The scene less these programs."""
+    if not names or not any(program_of(p["name"]) in names for p in scene["processes"]):
+        return scene
+    kept = {program_of(p["name"]) for p in scene["processes"]} - set(names)
+    return only(scene, kept) if kept else EMPTY
+
+
 def program_of(process: str) -> str:
     """`server` of `server/child 2`."""
     return process.split("/", 1)[0]

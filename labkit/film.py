@@ -109,9 +109,9 @@ class Film:
     def save(self, path: str) -> None:
         """Write the film to `path`: `.json`, compressed `.json.gz`, or `.html`, a page that plays it."""
         if path.endswith(".html"):
-            from labkit.player import page
+            from labkit.pages import film_page
 
-            data = page(self).encode()
+            data = film_page(self.to_dict()).encode()
         elif path.endswith(".json.gz"):
             data = gzip.compress(json.dumps(self.to_dict()).encode(), mtime=0)
         elif path.endswith(".json"):

@@ -193,6 +193,7 @@ class Feed:
 
     def _bring(self, scene: dict[str, Any], views: dict[View, tuple[str, ...]]) -> bool:
         """Show a picture to the views whose turn it is; True when some still wait for theirs."""
+        scene = changes.without(scene, cameras())
         now = time.monotonic()
         behind = False
         for view, names in views.items():
@@ -236,6 +237,16 @@ class Feed:
                 self._changed.wait(min(end - now, max(rest, 0.02)))
 
 
+def cameras() -> set[str]:
+    """Names of programs that are ours: they record others, and are no part of the picture."""
+    from labkit.supervisor import current
+
+    supervisor = current()
+    return (
+        {p.name for p in supervisor.programs() if "labkit.studio" in p.command.argv} if supervisor else set()
+    )
+
+
 def at_rest(scene: dict[str, Any]) -> bool:
     """Is everybody asleep in a call without a time limit, or dead?"""
     return all(
@@ -266,7 +277,7 @@ def watch(*names: str, wait: float = 10.0) -> View:
     from labkit.supervisor import current
 
     known = current()
-    running = [p.name for p in known.programs() if p.alive] if known else []
+    running = [p.name for p in known.programs() if p.alive and p.name not in cameras()] if known else []
     unknown = [name for name in names if known is None or name not in {p.name for p in known.programs()}]
     if unknown:
         raise LabError(

@@ -86,6 +86,7 @@ function endOf(o) {
   if (o.deadlock) parts.push(`⚠ deadlock${typeof o.deadlock === "string" ? `: ${clean(o.deadlock)}` : ""}`);
   const exits = Array.isArray(o.exits) ? o.exits.map((/** @type {any} */ e) => (Array.isArray(e) ? e : [e.who, e.exit])) : Object.entries(o.exits ?? {});
   for (const [who, exit] of exits) if (exit !== 0 && exit != null) parts.push(`${clean(who)} ${ending(Number(exit))}`);
+  if (o.ending) parts.push(clean(o.ending));
   if (o.left_behind?.length) parts.push(`left behind: ${o.left_behind.map(clean).join(", ")}`);
   return parts.join("; ") || "all ended well";
 }
