@@ -43,7 +43,7 @@ def _named(look: Look, row: Held) -> None:
         return
     if stat.S_ISREG(row.stat.st_mode) or stat.S_ISDIR(row.stat.st_mode):
         id = look.reach("file", identity)
-        look.add(file_object(id, row.link, row.stat))
+        look.add(file_object(id, row.pid, row.link, row.stat))
     else:
         terminal = stat.S_ISCHR(row.stat.st_mode) and os.major(row.stat.st_rdev) in _TERMINALS
         id = look.reach("terminal" if terminal else "other", identity)
@@ -57,17 +57,25 @@ def _in_memory(look: Look, row: Held) -> bool:
     return row.stat.st_dev == memory.shm_device(row.pid)
 
 
-def file_object(id: str, path: bytes, found: os.stat_result | None) -> File:
-    """A regular file or a folder."""
-    name = shown_path(path.removesuffix(b" (deleted)"))
+def file_object(id: str, pid: int, path: bytes, found: os.stat_result | None) -> File:
+    """A regular file or a folder, by the path that this process's tables show."""
+    deleted = is_deleted(pid, path, found)
+    name = shown_path(path.removesuffix(b" (deleted)") if deleted else path)
     return File(
         id=id,
         kind="file",
         name=name,
         path=name,
         size=found.st_size if found and stat.S_ISREG(found.st_mode) else None,
-        deleted=path.endswith(b" (deleted)") and not (found and found.st_nlink),
+        deleted=deleted,
     )
+
+
+def is_deleted(pid: int, path: bytes, found: os.stat_result | None) -> bool:
+    """Is ` (deleted)` the kernel's word, and not the end of a strange name?"""
+    if not path.endswith(b" (deleted)"):
+        return False
+    return (found is not None and found.st_nlink == 0) or _stat(pid, path) is None
 
 
 def shown_path(path: bytes) -> str:
@@ -185,7 +193,7 @@ def objects(look: Look) -> None:
     for identity, id in look.reached("file").items():
         if id not in look.objects and identity in mapped:
             pid, map = mapped[identity]
-            look.add(file_object(id, map.path, _stat(pid, map.path)))
+            look.add(file_object(id, pid, map.path, _stat(pid, map.path)))
 
 
 def _stat(pid: int, path: bytes) -> os.stat_result | None:

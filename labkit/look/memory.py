@@ -8,7 +8,7 @@ from labkit.errors import Vanished
 from labkit.kernel import memory, posix
 from labkit.kernel.memory import Pages
 from labkit.kernel.proc import Map
-from labkit.look import Held, Look
+from labkit.look import Held, Look, locks
 from labkit.scene import Mapping, Memory
 
 HEAD_BYTES = 64
@@ -26,6 +26,7 @@ def descriptors(look: Look, held: list[Held]) -> None:
         kind = _kind_of_file(row.link)
         look.place(row, look.reach(kind, identity))
         _open_on(look).setdefault(identity, []).append(row)
+    locks.describe(look, held)
 
 
 def _open_on(look: Look) -> dict[Identity, list[Held]]:

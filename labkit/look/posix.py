@@ -121,12 +121,12 @@ def objects(look: Look) -> None:
 def _named(look: Look, id: str, identity: tuple[int, int]) -> PosixSem:
     pid, path = _where(look, identity)
     name = _true_name(look, pid, identity, path)
-    place = b"/proc/%d/root/dev/shm/sem.%s" % (pid, name[1:]) if name else path
-    facts = _facts(look, id, place)
+    facts = _facts(look, id, pid, name)
     return PosixSem(
         id=id,
         kind="posix-sem",
         name=_shown(look, id, identity, name),
+        notes=() if facts else (_UNSEEN,),
         value=facts.value if facts else None,
         waiting=facts.waiting if facts else None,
         unlinked=name is None,
@@ -174,15 +174,20 @@ def _shown(look: Look, id: str, identity: tuple[int, int], name: bytes | None) -
     return known.decode("utf-8", "backslashreplace") if known else f"unlinked semaphore {id[10:]}"
 
 
-def _facts(look: Look, id: str, path: bytes) -> posix.SemFacts | None:
+_UNSEEN = "its value is not seen: no process of the picture has used it yet, or it may not be read"
+
+
+def _facts(look: Look, id: str, pid: int, name: bytes | None) -> posix.SemFacts | None:
+    """From the memory of a process that has used it, or from the file while that has a name."""
     data = mapped_head(look, id, posix.SEM_BYTES)
-    if data is None:
+    if data is None and name is not None:
         try:
-            data = posix.file_head(path, posix.SEM_BYTES)
-        except (Vanished, OSError, ValueError) as error:
-            look.limit("values of POSIX semaphores", f"/dev/shm: {error}")
+            data = posix.file_head(b"/proc/%d/root/dev/shm/sem.%s" % (pid, name[1:]), posix.SEM_BYTES)
+        except Vanished:
             return None
-    return posix.parse_sem(data)
+        except (OSError, ValueError) as error:
+            look.limit(f"the value of semaphore {os.fsdecode(name)}", f"its file may not be read: {error}")
+    return posix.parse_sem(data) if data else None
 
 
 def futex(look: Look, pid: int, address: int, arguments: tuple[int, ...]) -> str | None:

@@ -78,7 +78,9 @@ def subject(source: str, **options: Any) -> Iterator[Subject]:
     """Run this Python source until its first `ready`; at the end it and its children end."""
     python = options.pop("python", sys.executable)
     command = [*options.pop("before", []), python, "-c", _PREAMBLE + source + _ENDING]
-    process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, **options)
+    process = subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True, **options
+    )
     try:
         yield Subject(process)
         process.communicate()
@@ -99,15 +101,15 @@ def until(look: Callable[[], T], fits: Callable[[T], Any]) -> T:
         assert time.monotonic() < deadline, f"it never came to be so: {found}"
 
 
-def picture(pid: int, *blocked: str, **options: Any) -> Scene:
+def picture(pid: int, *blocked: str, xray: XRay | None = None) -> Scene:
     """A look at a program once as many of its processes as are named sleep in these calls."""
 
     def all_asleep(scene: Scene) -> bool:
         calls = [process.blocked.call for process in scene.processes if process.blocked]
         return all(calls.count(call) >= blocked.count(call) for call in blocked)
 
-    xray = XRay(**options)
-    return until(lambda: xray.look(pid), all_asleep)
+    camera = xray or XRay()
+    return until(lambda: camera.look(pid), all_asleep)
 
 
 def one(scene: Scene, kind: str, **fields: Any) -> Any:
