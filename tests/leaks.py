@@ -39,7 +39,7 @@ class Before:
     """The machine before a test."""
 
     def __init__(self) -> None:
-        self._processes = set(_descendants())
+        self._processes = _descendants()
         self._objects = _objects()
 
     def left_behind(self) -> list[str]:
@@ -65,19 +65,24 @@ class Before:
 # --- processes --------------------------------------------------------------------------------------
 
 
-def _descendants() -> list[tuple[int, int]]:
+def below(pid: int) -> set[tuple[int, int]]:
     """(pid, start time) of all processes below this one."""
     children: dict[int, list[tuple[int, int]]] = {}
-    for pid in map(int, filter(str.isdigit, os.listdir("/proc"))):
-        fields = _stat(pid)
+    for one in map(int, filter(str.isdigit, os.listdir("/proc"))):
+        fields = _stat(one)
         if fields:
-            children.setdefault(int(fields[1]), []).append((pid, int(fields[19])))
-    found, todo = [], [os.getpid()]
+            children.setdefault(int(fields[1]), []).append((one, int(fields[19])))
+    found: set[tuple[int, int]] = set()
+    todo = [pid]
     while todo:
-        below = children.get(todo.pop(), [])
-        found += below
-        todo += [pid for pid, _ in below]
+        nearest = children.get(todo.pop(), [])
+        found.update(nearest)
+        todo += [child for child, _ in nearest]
     return found
+
+
+def _descendants() -> set[tuple[int, int]]:
+    return below(os.getpid())
 
 
 def _stat(pid: int) -> list[str]:

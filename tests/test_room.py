@@ -77,17 +77,9 @@ def _start(
     return jupyter, int(jupyter.stdout.readline().split()[1])
 
 
-def _below(pid: int) -> list[int]:
-    """Process `pid` and all below it, nearest first."""
-    found = [pid]
-    for parent in found:
-        found += [p for p, _ in leaks._descendants() if leaks._stat(p)[1:2] == [str(parent)]]
-    return found
-
-
 def _kill_one(jupyter: subprocess.Popen[str], kernel: int, chance: random.Random) -> str:
     """SIGKILL to somebody, as Jupyter, the kernel or an impatient person would; says to whom."""
-    family = _below(kernel)
+    family = [kernel, *(pid for pid, _ in sorted(leaks.below(kernel)))]
     whom = chance.choice(["jupyter", "group", *family])
     try:
         if whom == "jupyter":

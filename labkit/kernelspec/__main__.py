@@ -7,9 +7,7 @@ import sys
 from labkit.errors import LabError
 from labkit.kernelspec import installing, starting
 
-_USAGE = (
-    "usage: python -m labkit.kernelspec start -f CONNECTION_FILE | install [PREFIX]"
-)
+_USAGE = "usage: python -m labkit.kernelspec start -f CONNECTION_FILE | install [PREFIX]"
 
 
 def main(arguments: list[str]) -> int:

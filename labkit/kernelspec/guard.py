@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import NoReturn
 
 from labkit.kernel import syscalls
@@ -28,18 +30,31 @@ _PERIOD_S = 0.2
 """How often a guard looks whether its parent is still there; an end of its child it hears at once."""
 
 
-def run(argv: Sequence[str], parent: int) -> int:
+@dataclass(frozen=True)
+class Ending:
+    """How what is left of a command ends, once the command itself has ended."""
+
+    grace_s: float = 0.0
+    """How long its descendants may take to put things in order by themselves."""
+    afterwards: Callable[[], object] = lambda: None
+    """What a guard does when all are gone; both may come to do it."""
+
+
+_AT_ONCE = Ending()
+
+
+def run(argv: Sequence[str], parent: int, ending: Ending = _AT_ONCE) -> int:
     """Run `argv` until it ends or the process `parent`, ours, does; then nothing of it is left."""
-    return _guard(lambda: _lower_guard(argv), parent)
+    return _guard(lambda: _lower_guard(argv, ending), parent, ending)
 
 
-def _lower_guard(argv: Sequence[str]) -> NoReturn:
+def _lower_guard(argv: Sequence[str], ending: Ending) -> NoReturn:
     upper = os.getppid()
     os.setsid()
-    os._exit(_guard(lambda: _become(argv), upper))
+    os._exit(_guard(lambda: _become(argv), upper, ending))
 
 
-def _guard(body: Callable[[], NoReturn], parent: int) -> int:
+def _guard(body: Callable[[], NoReturn], parent: int, ending: Ending) -> int:
     """Fork a child for `body`; when it ends or our parent goes, end all below. Its exit status."""
     syscalls.become_subreaper()
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
@@ -50,12 +65,15 @@ def _guard(body: Callable[[], NoReturn], parent: int) -> int:
         body()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     status = _wait_ended(child, parent)
-    _end_everything()
-    return status
+    if status is None:
+        os.kill(child, signal.SIGKILL)
+    _end_the_rest(ending.grace_s)
+    ending.afterwards()
+    return 128 + signal.SIGKILL if status is None else status
 
 
-def _wait_ended(child: int, parent: int) -> int:
-    """The exit status of `child`, as a shell would give it; 137 when our parent went first."""
+def _wait_ended(child: int, parent: int) -> int | None:
+    """The exit status of `child`, as a shell would give it; None when our parent went first."""
     while os.getppid() == parent:
         pid, status = os.waitpid(-1, os.WNOHANG)
         if pid == child:
@@ -63,11 +81,15 @@ def _wait_ended(child: int, parent: int) -> int:
             return code if code >= 0 else 128 - code
         if pid == 0:
             signal.sigtimedwait({signal.SIGCHLD}, _PERIOD_S)
-    return 128 + signal.SIGKILL
+    return None
 
 
-def _end_everything() -> None:
+def _end_the_rest(grace_s: float) -> None:
     """SIGKILL every child, and every orphan that comes to us by that, until none is left."""
+    deadline = time.monotonic() + grace_s
+    while _children() and (left_s := deadline - time.monotonic()) > 0:
+        signal.sigtimedwait({signal.SIGCHLD}, min(left_s, _PERIOD_S))
+        _reap()
     while any([_kill(pid) for pid in _children()]):
         signal.sigtimedwait({signal.SIGCHLD}, _PERIOD_S)
         _reap()
@@ -92,11 +114,7 @@ def _kill(pid: int) -> bool:
 
 def _children() -> list[int]:
     """Our children, zombies too. A child stays in /proc until we reap it, so none is missed."""
-    return [
-        pid
-        for pid in map(int, filter(str.isdigit, os.listdir("/proc")))
-        if _parent(pid) == os.getpid()
-    ]
+    return [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if _parent(pid) == os.getpid()]
 
 
 def _parent(pid: int) -> int | None:

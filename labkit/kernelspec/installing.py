@@ -38,12 +38,8 @@ def install(prefix: str = sys.prefix) -> Path:
         for picture in Path(__file__).parent.glob("*.svg"):
             shutil.copyfile(picture, folder / picture.name)
         new = folder / "kernel.json.new"
-        new.write_text(
-            json.dumps(spec(sys.executable), indent=1) + "\n", encoding="utf-8"
-        )
+        new.write_text(json.dumps(spec(sys.executable), indent=1) + "\n", encoding="utf-8")
         os.replace(new, folder / "kernel.json")
     except OSError as error:
-        raise LabError(
-            f"The kernel cannot be installed in {folder}: {error.strerror}."
-        ) from None
+        raise LabError(f"The kernel cannot be installed in {folder}: {error.strerror}.") from None
     return folder

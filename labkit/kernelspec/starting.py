@@ -4,7 +4,7 @@ It runs at every start of a kernel, so it imports little. What the kernel and it
 their environment:
 
     LABKIT_SCOPE        a word that no other kernel has; names and keys are made from it
-    LABKIT_SCRATCH      a folder that is this room's alone and goes with it; not set without a room
+    LABKIT_SCRATCH      a folder that is this notebook's alone, and goes with it
     LABKIT_OUTSIDE_IPC  set in a room (`room.inside()` reads it)
     LABKIT_NO_ROOM      set without a room: the reason, for people
 """
@@ -16,10 +16,13 @@ import glob
 import os
 import sys
 
-from labkit import room
+from labkit import names, room
 from labkit.kernelspec import guard
 
 EXTENSION = "labkit"
+
+_GRACE_S = 0.6
+"""How long the owner of the programs may take, without a room, to remove what they made."""
 
 
 def start(arguments: list[str]) -> int:
@@ -30,10 +33,11 @@ def start(arguments: list[str]) -> int:
     kernel += [f"--IPKernelApp.extra_extensions={EXTENSION}"]
     reason = room.why_no_room()
     if reason is None:
-        kernel = room.in_room(kernel, private=_scratch())
+        status = guard.run(room.in_room(kernel, private=_scratch()), parent)
     else:
         os.environ[room.NO_ROOM] = reason
-    status = guard.run(kernel, parent)
+        names.begin()
+        status = guard.run(kernel, parent, guard.Ending(_GRACE_S, _remove_belongings))
     if os.getppid() != parent:
         _remove_connection(arguments)
     return status
@@ -42,13 +46,20 @@ def start(arguments: list[str]) -> int:
 def _jupyter() -> int:
     """The pid whose end means ours: our parent's, unless Jupyter has gone before we could look."""
     parent, said = os.getppid(), os.environ.get("JPY_PARENT_PID", "")
-    if (
-        said.isdigit()
-        and int(said) not in (parent, 1)
-        and not os.path.exists(f"/proc/{said}")
-    ):
+    if said.isdigit() and int(said) not in (parent, 1) and not os.path.exists(f"/proc/{said}"):
         sys.exit("labkit: the Jupyter that asked for this kernel is gone.")
     return parent
+
+
+def _remove_belongings() -> None:
+    """Without a room, what the owner of the programs knew to be theirs, if it was killed before it could."""
+    from labkit.owner import belongings
+
+    folder = os.environ[names.SCRATCH]
+    journal = belongings.Journal.read(os.path.join(folder, belongings.JOURNAL))
+    if journal is not None:
+        belongings.remove(journal)
+    belongings.empty(folder)
 
 
 def _remove_connection(arguments: list[str]) -> None:
