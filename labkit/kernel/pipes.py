@@ -62,6 +62,15 @@ def levels(copy: int, writing: bool) -> Levels:
     return Levels(count[0], fcntl.fcntl(copy, F_GETPIPE_SZ), writing, bool(events & _GONE), full)
 
 
+def opened_again(path: bytes, writing: bool) -> int:
+    """Another description of an end that somebody has open; `path` is his /proc/PID/fd/N.
+
+    In the same direction as his, so that nobody can be waiting in `open` for just this.
+    """
+    mode = os.O_WRONLY if writing else os.O_RDONLY
+    return os.open(path, mode | os.O_NONBLOCK | os.O_CLOEXEC)
+
+
 class Scratch:
     """A pipe of our own that `tee` copies into; one for many peeks."""
 

@@ -25,6 +25,7 @@ from typing import NamedTuple
 from labkit.kernel import proc, syscalls
 
 INITIAL_PID_NAMESPACE = b"pid:[4026531836]"
+INITIAL_USER_NAMESPACE = b"user:[4026531837]"
 
 
 class Ability(NamedTuple):
@@ -115,6 +116,19 @@ def yama_scope() -> int:
         return int(proc.read(b"/proc/sys/kernel/yama/ptrace_scope"))
     except Exception:  # not there, or not shown: then nothing is forbidden by it
         return 0
+
+
+CAP_SYS_PTRACE = 19
+
+
+@functools.cache
+def looks_into_everybody() -> bool:
+    """Have we the right to look into every process that /proc shows, whoever's it is?"""
+    fields = dict(
+        line.split(b":\t", 1) for line in proc.read(b"/proc/self/status").splitlines() if b":\t" in line
+    )
+    capable = int(fields.get(b"CapEff", b"0"), 16) >> CAP_SYS_PTRACE & 1
+    return bool(capable) and os.readlink(b"/proc/self/ns/user") == INITIAL_USER_NAMESPACE
 
 
 @functools.cache

@@ -158,8 +158,19 @@ def _levels(look: Look, ends: _Ends) -> pipes.Levels | None:
     return None
 
 
+def _copied(look: Look, row: Held, writing: bool) -> int:
+    """A copy; where copies are refused, the same end opened again."""
+    try:
+        return look.copied(row.pid, row.fd)
+    except OSError as refusal:
+        try:
+            return pipes.opened_again(row.path, writing)
+        except OSError:
+            raise refusal from None
+
+
 def _levels_of(look: Look, row: Held, writing: bool) -> pipes.Levels:
-    copy = look.copied(row.pid, row.fd)
+    copy = _copied(look, row, writing)
     try:
         return pipes.levels(copy, writing)
     finally:
@@ -175,7 +186,7 @@ def _head(look: Look, ends: _Ends, scratch: pipes.Scratch) -> bytes | None:
             if not _asleep(row.pid) and _busy(row):
                 look.put_off = True
                 continue
-            copy = look.copied(row.pid, row.fd)
+            copy = _copied(look, row, writing=False)
             try:
                 return scratch.head(copy)
             finally:

@@ -34,14 +34,14 @@ def because(uid: int | None, error: OSError, attach: bool) -> str:
     """Why a process of user `uid` refused, and what to do about it."""
     if error.errno == errno.ENOSYS:
         return f"this kernel, or a container's filter, does not have {error.filename or 'the call'}"
-    if uid is not None and uid != os.geteuid() and os.geteuid() != 0:
+    if uid is not None and uid != os.geteuid() and not rights.looks_into_everybody():
         return (
             f"it belongs to {_user(uid)} and you are {_user(os.geteuid())}: look as that user, or with sudo"
         )
     if not rights.allowed(str(error.filename or "")):
         return f"a filter (seccomp, as containers have) refuses {error.filename} here"
     scope = rights.yama_scope()
-    if attach and scope and os.geteuid() != 0:
+    if attach and scope and not rights.looks_into_everybody():
         return (
             f"Yama's ptrace_scope is {scope}, so that only a program's ancestors may look inside it: "
             "run labkit with sudo"
