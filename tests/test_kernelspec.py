@@ -132,6 +132,26 @@ def test_when_jupyter_is_killed_its_kernels_and_their_files_go(refuse: Any, tmp_
         assert list(run.glob(f"{name}*")) == []
 
 
+MAKER = """
+import sysv_ipc, time
+segment = sysv_ipc.SharedMemory(None, sysv_ipc.IPC_CREX)
+time.sleep(1000)
+"""
+
+
+def test_without_a_room_known_objects_go_even_when_kernel_and_owner_are_killed_at_once() -> None:
+    with kernel(preexec_fn=sandboxes.like_docker()) as (manager, client):
+        client.execute(f"get_ipython().run_cell_magic('program', 'maker &', {MAKER!r})", reply=True)
+        journal = Path(value(client, "os.environ['LABKIT_SCRATCH']")) / "journal.json"
+        until(lambda: '"sysv-shm"' in journal.read_text())
+        process = manager.provisioner.process  # type: ignore[union-attr]
+        for pid, _ in leaks.below(process.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        process.wait(START_S)
+        assert not journal.parent.exists()
+
+
 @contextlib.contextmanager
 def jupyter_server(folder: Path, refuse: Any) -> Iterator[tuple[subprocess.Popen[str], Any]]:
     """A Jupyter server over Unix sockets, and a function that asks it."""
