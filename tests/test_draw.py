@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from kinds import KNOWN, C, P, any_scenes, blank, holding
+from rich.cells import cell_len
 from scenes import process, reading, scene, taking, waiting
 
 from labkit.draw import bar, describe, text
@@ -241,5 +242,5 @@ def test_printable_text_is_one_line_without_commands_to_a_terminal(any_text: str
 @given(any_scenes())
 def test_text_stays_in_80_columns_whatever_the_names_are(any_scene: Scene) -> None:
     drawn = text(any_scene)
-    assert all(len(line) <= 80 for line in drawn.splitlines())
+    assert all(cell_len(line) <= 80 for line in drawn.splitlines())
     assert all(line.isprintable() for line in drawn.split("\n"))

@@ -5,7 +5,6 @@ Pictures (`dot`, `svg`) are drawn by `picture` from the same words, and offered 
 
 from __future__ import annotations
 
-import textwrap
 import unicodedata
 from typing import TYPE_CHECKING
 
@@ -51,13 +50,19 @@ def paragraphs(scene: Scene, times: bool = True) -> tuple[str, str, str, str, st
         "\n".join(line for process in scene.processes for line in _process(process, scene, times)),
         "\n".join(line for o in scene.objects if is_shown(o, scene) for line in _object(o, scene)),
         "\n".join(_waits(scene)),
-        "\n".join(line for found in scene.deadlocks for line in _wrapped("DEADLOCK  ", found.because)),
-        "\n".join(line for limit in limits for line in _wrapped("not visible here: ", limit)),
+        "\n".join(line for found in scene.deadlocks for line in _wrapped("DEADLOCK ", found.because)),
+        "\n".join(line for limit in limits for line in _wrapped("not visible here:", limit)),
     )
 
 
 def _wrapped(start: str, words: str) -> list[str]:
-    return textwrap.wrap(start + printable(words), WIDTH, subsequent_indent="  ", break_on_hyphens=False)
+    """A sentence over as many lines as it needs; a word too long for a line is cut."""
+    lines = [start]
+    for word in printable(words).split():
+        if _width(lines[-1]) + 1 + _width(word) > WIDTH:
+            lines.append(" ")
+        lines[-1] += f" {word}"
+    return [_cut(line) for line in lines]
 
 
 # --- processes --------------------------------------------------------------------------------------
@@ -215,9 +220,9 @@ def _width(line: str) -> int:
 
 
 def _cells(character: str) -> int:
-    if unicodedata.combining(character):
-        return 0
-    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
+    """At most so many columns: terminals differ about letters far from ours."""
+    wide = ord(character) >= 0x2E80 or unicodedata.east_asian_width(character) in "WF"
+    return 2 if wide else 1
 
 
 def _cut(line: str) -> str:
