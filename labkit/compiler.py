@@ -60,6 +60,12 @@ def _compile(compiler: str, text: str, binary: str, flags: Sequence[str]) -> str
     return said
 
 
+def command(source: str, program: str, flags: Sequence[str] = ()) -> list[str]:
+    """The command that compiles the C file `source` just as a cell is compiled, to be run elsewhere."""
+    header = ["-I", _HERE, "-include", "labkit.h"]
+    return [_compiler(), *_FLAGS, *header, source, "-o", program, *flags, *_LIBRARIES]
+
+
 def explain(said: str, label: str, source: str, first_line: int) -> str:
     """The compiler's messages, each with the line it means and a word of help."""
     return "\n".join(_explained(said, label, source.splitlines(), first_line))

@@ -16,7 +16,7 @@ write_all = Exercise(
 @write_all.criterion(points=1)
 def a_few_bytes(answer):
     """writes a few bytes just as they are"""
-    data = answer.bytes(100)
+    data = answer.fresh_bytes(100)
     r, w = answer.pipe()
     running = answer.call("write_all", w, data)
     _expect(r.read_all(), data, running)
@@ -35,7 +35,7 @@ def _nothing_for_nothing(answer):
 @write_all.criterion(points=2)
 def despite_a_signal(answer):
     """writes everything when a signal interrupts it in a full pipe"""
-    data = answer.bytes(1_000_000)
+    data = answer.fresh_bytes(1_000_000)
     r, w = answer.pipe()
     running = answer.call("write_all", w, data, handle=["SIGUSR1"])
     running.wait_asleep("write", otherwise="It returned before all bytes could have been written.")
@@ -47,7 +47,7 @@ def despite_a_signal(answer):
 @write_all.criterion(points=2)
 def without_blocking(answer):
     """writes everything into a non-blocking pipe whose reader is slow"""
-    data = answer.bytes(1_000_000)
+    data = answer.fresh_bytes(1_000_000)
     r, w = answer.pipe()
     running = answer.call("write_all", w.set_nonblocking(), data)
     _wait_full(running, r)
@@ -58,7 +58,7 @@ def without_blocking(answer):
 @write_all.criterion(points=1)
 def asleep_while_full(answer):
     """sleeps until there is room in a full non-blocking pipe"""
-    data = answer.bytes(1_000_000)
+    data = answer.fresh_bytes(1_000_000)
     r, w = answer.pipe()
     running = answer.call("write_all", w.set_nonblocking(), data)
     _wait_full(running, r)
@@ -75,7 +75,7 @@ def asleep_while_full(answer):
 @write_all.criterion(points=1)
 def nobody_reads(answer):
     """tells its caller when nobody can read any more"""
-    data = answer.bytes(1_000_000)
+    data = answer.fresh_bytes(1_000_000)
     r, w = answer.pipe()
     running = answer.call("write_all", w, data)
     received = r.read_exactly(100_000)
@@ -128,7 +128,7 @@ read_to_end = Exercise(
 @read_to_end.criterion(points=1)
 def in_pieces(answer):
     """waits for what comes later"""
-    pieces = [answer.bytes(count) for count in (10, 1, 4096, 10)]
+    pieces = [answer.fresh_bytes(count) for count in (10, 1, 4096, 10)]
     data = b"".join(pieces)
     running, writer = _reading(answer)
     for piece in pieces:
@@ -143,7 +143,7 @@ def in_pieces(answer):
 @read_to_end.criterion(points=2)
 def the_end(answer):
     """returns when the last writer has gone"""
-    data = answer.bytes(1000)
+    data = answer.fresh_bytes(1000)
     running, writer = _reading(answer)
     writer.write(data)
     writer.wait_empty()
@@ -156,7 +156,7 @@ def the_end(answer):
 @read_to_end.criterion(points=1)
 def every_writer(answer):
     """reads on until every writer has gone"""
-    first, second = answer.bytes(2000), answer.bytes(3000)
+    first, second = answer.fresh_bytes(2000), answer.fresh_bytes(3000)
     running, early = _reading(answer)
     late = early.copy()
     early.write(first)
@@ -176,7 +176,7 @@ def every_writer(answer):
 @read_to_end.criterion(points=1)
 def more_than_fits(answer):
     """returns more than a pipe can hold"""
-    data = answer.bytes(1_000_000)
+    data = answer.fresh_bytes(1_000_000)
     running, writer = _reading(answer)
     writer.write(data)
     writer.close()

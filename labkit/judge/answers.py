@@ -17,18 +17,23 @@ import base64
 import fcntl
 import os
 import select
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from labkit.exercises import Failed
+from labkit import compiler
+from labkit.exercises import Failed, fail
 from labkit.judge import hangs
-from labkit.judge.cage import Cage
+from labkit.judge.cage import ANSWER, Cage
 from labkit.judge.ends import End
 from labkit.judge.running import Running
 from labkit.judge.sandbox import LIMITS
+from labkit.reports import printable
 from labkit.scene import Scene
 
+PROGRAM = "your program"
+CELL = "your cell"
 FIRST_LOOK = 0.05
 """Seconds of silence after which an answer is looked at for the first time: is it in a deadlock?"""
 
@@ -45,9 +50,11 @@ class Answer:
         text: str,
         cage: Cage,
         seconds: float,
+        language: str = "python",
         listen: Callable[[], None] = lambda: None,
     ) -> None:
         self.text = text
+        self.language = language
         self.folder = cage.fresh_folder()
         """The answer's working directory, by the path it has there; empty at the start."""
         self.runs: list[Running] = []
@@ -57,6 +64,7 @@ class Answer:
         self._listen = listen
         self._limits = LIMITS | {"RLIMIT_CPU": int(seconds) + 1}
         self._ends: list[End] = []
+        self._put: set[str] = set()
         self._poll = select.poll()
         self._callbacks: dict[int, Callable[[], object]] = {}
 
@@ -69,23 +77,48 @@ class Answer:
             fcntl.fcntl(w, fcntl.F_SETPIPE_SZ, capacity)
         return End(self, r, os.O_RDONLY), End(self, w, os.O_WRONLY)
 
-    def bytes(self, count: int) -> bytes:
+    def fresh_bytes(self, count: int) -> bytes:
         """So many bytes that nobody can know beforehand."""
         return os.urandom(count)
 
     # --- running it ---
 
-    def call(
-        self, function: str, *arguments: Any, handle: Sequence[str] = (), text: str | None = None
-    ) -> Running:
+    def call(self, function: str, *arguments: Any, handle: Sequence[str] = ()) -> Running:
         """Start a process that defines what is in the cell and calls one function of it."""
         given = [argument for argument in arguments if isinstance(argument, End)]
         job = {"do": "call", "function": function, "arguments": _plain(arguments, given)}
-        return self._start(function, job, given, handle, text)
+        return self._start(function, job, given, handle)
 
-    def run(self, *given: End, stdin: End | None = None, handle: Sequence[str] = ()) -> Running:
+    def run(
+        self, *given: End, stdin: End | None = None, arguments: Sequence[str] = (), handle: Sequence[str] = ()
+    ) -> Running:
         """Start the cell as a program of its own; ends given become its descriptors 3, 4, 5…"""
-        return self._start("your program", {"do": "run"}, list(given), handle, None, stdin)
+        job: dict[str, Any] = {"do": "run", "arguments": list(arguments)}
+        if self.language != "python":
+            job = {"do": "exec", "argv": [*self._program(), *arguments]}
+        return self._start(PROGRAM, job, list(given), handle, stdin)
+
+    def _program(self) -> list[str]:
+        """The command that runs a cell in shell or C."""
+        if self.language == "shell":
+            return [shutil.which("bash") or "/bin/sh", "-c", self.text, PROGRAM]
+        if self.text not in self._cage.built:
+            self._cage.built[self.text] = self._compiled()
+        return [self._cage.built[self.text]]
+
+    def _compiled(self) -> str:
+        """The path of the program made from C; fails with what the compiler said."""
+        folders = self._cage.folders
+        folders.renew("program")
+        source = folders.put("program", "cell.c", f'#line 1 "{CELL}"\n{self.text}'.encode())
+        program = f"{folders.path('program')}/program"
+        running = self._start("gcc", {"do": "exec", "argv": compiler.command(source, program)}, [], ())
+        running.wait_ended()
+        self.runs.remove(running)
+        if running.status != 0:
+            said = compiler.explain(running.output, CELL, self.text, 1)
+            fail("It does not compile.", printable(said))
+        return program
 
     def _start(
         self,
@@ -93,10 +126,9 @@ class Answer:
         job: dict[str, Any],
         given: list[End],
         handle: Sequence[str],
-        text: str | None = None,
         stdin: End | None = None,
     ) -> Running:
-        job |= {"text": text or self.text, "folder": self.folder, "handle": list(handle)}
+        job |= {"text": self.text, "folder": self.folder, "handle": list(handle)}
         job |= {"limits": self._limits, "environment": _environment()}
         out, theirs = os.pipe()
         null = os.open(os.devnull, os.O_RDONLY)
@@ -120,12 +152,17 @@ class Answer:
         return self._cage.witness.scene(pids, {run.pid: run.name for run in self.runs})
 
     def files(self) -> list[str]:
-        """The names in the answer's folder, in order."""
-        folder = self._cage.open_folder()
-        try:
-            return sorted(os.listdir(folder))
-        finally:
-            os.close(folder)
+        """The names in the answer's folder, but for what the judge put there, in order."""
+        return [name for name in self._cage.folders.names(ANSWER) if name not in self._put]
+
+    def put(self, name: str, data: bytes) -> str:
+        """A file for the answer, in its folder; its path there."""
+        self._put.add(name)
+        return self._cage.folders.put(ANSWER, name, data)
+
+    def get(self, name: str) -> bytes | None:
+        """What is in a file of the answer's folder; None when there is no such file."""
+        return self._cage.folders.get(ANSWER, name)
 
     @property
     def ended(self) -> bool:

@@ -20,11 +20,15 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from labkit.errors import LabError, Vanished
-from labkit.judge.sandbox import FOLDER, PACKAGE, SECCOMP_FD, Wall, seccomp_filter
+from labkit.judge import folders
+from labkit.judge.folders import Folders
+from labkit.judge.sandbox import PACKAGE, SECCOMP_FD, Wall, seccomp_filter
 from labkit.judge.witness import Witness
 from labkit.kernel import proc
 
 NURSERY = str(PACKAGE / "judge" / "nursery.py")
+ANSWER = "answer"
+"""The name of the folder that an answer works in."""
 PATIENCE_S = 20
 _CREDENTIALS = struct.Struct("iII")
 
@@ -46,7 +50,10 @@ class Cage:
         self._nursery: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self._witness: Witness | None = None
-        self._folder: str | None = None
+        self._folders: Folders | None = None
+        self._base: str | None = None
+        self.built: dict[str, str] = {}
+        """What was made of an answer's text for this room: compiled programs, by source."""
 
     @classmethod
     def behind(cls, walls: Iterator[Wall]) -> Cage:
@@ -64,10 +71,18 @@ class Cage:
 
     def spawn(self, job: dict[str, Any], stdio: Sequence[int], given: Sequence[int]) -> Spawned:
         """Start the answer on a job; the descriptors given become its 3, 4, 5…"""
+        try:
+            return self._spawn(job, stdio, given)
+        except (BrokenPipeError, ConnectionResetError, NotStarted):
+            self.close()  # an answer has ended its own nursery
+            self.fresh_folder()
+            return self._spawn(job, stdio, given)
+
+    def _spawn(self, job: dict[str, Any], stdio: Sequence[int], given: Sequence[int]) -> Spawned:
         ours, theirs = _pair()
         paper = _memfd(json.dumps(job).encode())
         try:
-            self._request([paper, *stdio, theirs.fileno(), *given])
+            socket.send_fds(self._ready(), [b"start"], [paper, *stdio, theirs.fileno(), *given])
         finally:
             os.close(paper)
             theirs.close()
@@ -76,14 +91,9 @@ class Cage:
         ours.send(b"go")
         return Spawned(pid, pidfd, ours)
 
-    def _request(self, fds: list[int]) -> None:
-        try:
-            socket.send_fds(self._ready(), [b"start"], fds)
-        except (BrokenPipeError, ConnectionResetError):  # an answer has ended its own nursery
-            self.close()
-            socket.send_fds(self._ready(), [b"start"], fds)
-
     def _ready(self) -> socket.socket:
+        if self._nursery is not None and self._nursery.poll() is not None:
+            self.close()
         if self._control is None:
             ours, theirs = _pair()
             self._nursery = self._start(theirs.fileno())
@@ -105,52 +115,26 @@ class Cage:
                 argv, stdin=null, stdout=null, stderr=null, pass_fds=fds, start_new_session=True, cwd="/"
             )
 
-    # --- its folder ---
+    # --- its folders ---
+
+    @property
+    def folders(self) -> Folders:
+        """Where the answer's files are."""
+        self._ready()
+        if self._folders is None:
+            if self.wall.own_files:
+                self._folders = folders.in_room(self.nursery_pid, self.wall.uid)
+            else:
+                self._base = tempfile.mkdtemp(prefix="labkit-answer-")
+                self._folders = folders.on_host(self._base)
+        return self._folders
 
     def fresh_folder(self) -> str:
         """An empty working directory; its path as the answer knows it."""
-        self._ready()
-        self.remove_folder()
-        if self.wall.own_files:
-            os.mkdir(os.path.basename(FOLDER), dir_fd=(tmp := self._tmp()))
-            if self.wall.uid is not None:
-                os.chown(os.path.basename(FOLDER), self.wall.uid, self.wall.uid, dir_fd=tmp)
-            os.close(tmp)
-            self._folder = FOLDER
-        else:
-            self._folder = tempfile.mkdtemp(prefix="labkit-answer-")
-        return self._folder
-
-    def open_folder(self) -> int:
-        """A descriptor of the folder, reached through no link of the answer's making."""
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-        if not self.wall.own_files:
-            return os.open(self._folder or "", flags)
-        tmp = self._tmp()
-        try:
-            return os.open(os.path.basename(FOLDER), flags, dir_fd=tmp)
-        finally:
-            os.close(tmp)
-
-    def remove_folder(self) -> None:
-        if self._folder is None:
-            return
-        folder, self._folder = self._folder, None
-        if not self.wall.own_files:
-            shutil.rmtree(folder, ignore_errors=True)
-            return
-        tmp = self._tmp()
         with contextlib.suppress(OSError):
-            shutil.rmtree(os.path.basename(folder), dir_fd=tmp)
-        os.close(tmp)
-
-    def _tmp(self) -> int:
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
-        root = os.open(f"/proc/{self.nursery_pid}/root", os.O_PATH | os.O_DIRECTORY)
-        try:
-            return os.open("tmp", flags, dir_fd=root)
-        finally:
-            os.close(root)
+            return self.folders.renew(ANSWER)
+        self.close()  # an answer has made this room unusable: the next one is new
+        return self.folders.renew(ANSWER)
 
     # --- seeing ---
 
@@ -208,8 +192,6 @@ class Cage:
         """End everything, the nursery and its room too."""
         if not self.wall.own_files and self._nursery is not None:
             self.kill()
-            self.remove_folder()
-        self._folder = None
         if self._witness is not None:
             self._witness.close()
             self._witness = None
@@ -221,6 +203,14 @@ class Cage:
             self._nursery.wait()
             self._nursery = None
         self.kill()
+        if self._base is not None:
+            shutil.rmtree(self._base, ignore_errors=True)
+        self._folders = self._base = None
+        self.built.clear()
+
+
+class NotStarted(LabError):
+    """A process of the answer's could not be started."""
 
 
 def exit_status(pid: int) -> int | None:
@@ -253,11 +243,11 @@ def _greeted(ours: socket.socket) -> int:
     try:
         data, ancillary, _, _ = ours.recvmsg(16, socket.CMSG_SPACE(_CREDENTIALS.size))
     except TimeoutError:
-        raise LabError(f"A process of the answer did not start within {PATIENCE_S} seconds.") from None
+        raise NotStarted(f"A process of the answer did not start within {PATIENCE_S} seconds.") from None
     except ConnectionResetError:
         data = b""
     if not data:
-        raise LabError("A process of the answer could not be started.")
+        raise NotStarted("A process of the answer could not be started.")
     ours.settimeout(None)
     return sender(ancillary)
 

@@ -100,7 +100,7 @@ class Judged:
 
     def one(self, criterion: Criterion) -> Result:
         """Whether a criterion holds."""
-        answer = Answer(self.text, self.cage, criterion.seconds, self.listen)
+        answer = Answer(self.text, self.cage, criterion.seconds, self.exercise.language, self.listen)
         before = self.cage.objects()
         try:
             seen, picture, held = criterion.check(answer) or "", "", True

@@ -98,6 +98,7 @@ def _perform(job: dict[str, Any], claims: "Claims") -> int:
     if job["do"] == "exec":
         return _execute(job["argv"])
     namespace = _main_module(job["text"])
+    sys.argv = [CELL, *job["arguments"]] if job["do"] == "run" else [CELL]
     if job["do"] == "call":
         return _call(job, namespace, claims)
     return _run(job, namespace, claims)

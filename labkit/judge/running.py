@@ -52,6 +52,11 @@ class Running:
         """What it has written to its standard output and error."""
         return self._text.decode(errors="replace")
 
+    @property
+    def ending(self) -> str:
+        """How it ended, in words."""
+        return in_words(self.status)
+
     # --- waiting for it ---
 
     def wait_ended(self) -> Running:

@@ -33,8 +33,6 @@ from labkit import room
 from labkit.kernel.numbers import number
 
 PACKAGE = Path(__file__).resolve().parents[1]
-FOLDER = "/tmp/answer"
-"""An answer's working directory, where it has a `/tmp` of its own."""
 TMP_BYTES = 64 << 20
 FIRST_UID = 60_000
 """Where root grades: the first of the uids that answers run as, one for each room at a time."""

@@ -1,0 +1,229 @@
+"""What a judge makes of answers that crash, hang, fork, leak and kill; in any language, behind any wall."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from labkit.errors import LabError
+from labkit.exercises import Course
+from labkit.judge import sandbox
+from labkit.judge.asking import judge
+from labkit.reports import Report
+
+COURSE = Course(Path(__file__).parents[1], (Path(__file__).parent / "exercises",))
+
+
+def report(name: str, text: str) -> Report:
+    return judge(COURSE, f"made_up/{name}", f"\n{text}\n")
+
+
+def first(name: str, text: str) -> str:
+    """What is said of the first criterion, with its picture."""
+    result = report(name, text).results[0]
+    assert not result.held
+    return f"{result.seen}\n{result.picture}"
+
+
+def test_a_function() -> None:
+    assert report("function", "def f():\n    return 42").solved
+
+
+def test_a_program_gets_its_descriptors_and_its_status_is_seen() -> None:
+    assert report("program", "import os, sys\nos.write(3, b'hello')\nsys.exit(5)").solved
+    assert "ended with 0" in first("program", "import os\nos.write(3, b'hello')")
+
+
+def test_a_shell_script() -> None:
+    assert report("filter_", "tr a-z A-Z").solved
+    assert "command not found" in first("filter_", "no_such_command")
+
+
+def test_a_c_program() -> None:
+    assert report("in_c", '#include <unistd.h>\nint main(void) { write(3, "ok", 2); }').solved
+
+
+def test_a_compiler_error_is_shown_against_the_cell() -> None:
+    said = first("in_c", "int main(void) {\n    retrun 0;\n}")
+    assert "It does not compile." in said
+    assert "your cell, line 3: error:" in said
+
+
+def test_a_crash_in_c_is_named() -> None:
+    assert "was ended by SIGSEGV" in first("in_c", "int main(void) { *(volatile int *)0 = 1; }")
+
+
+def test_a_crash_shows_the_learners_own_lines_only() -> None:
+    said = first("function", "def g(x):\n    return 1 / x\n\ndef f():\n    return g(0)")
+    assert "line 6, in f\n    return g(0)\nline 3, in g\n    return 1 / x\nZeroDivisionError" in said
+    assert "nursery" not in said
+
+
+def test_a_syntax_error_has_its_line() -> None:
+    said = first("function", "def f(:\n    pass")
+    assert "line 2\n    def f(:\nSyntaxError: invalid syntax" in said
+
+
+def test_a_missing_function_is_named() -> None:
+    assert "There is no function `f`" in first("function", "def g(): pass")
+
+
+def test_what_was_printed_is_shown() -> None:
+    said = first("program", "print('a trace of mine')")
+    assert "It printed:\n  a trace of mine" in said
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("def f():\n    while True: pass", "Not done after 2 seconds: `f` is running."),
+        ("import time\ndef f(): time.sleep(100)", "Not done after 2 seconds: `f` is"),
+        (
+            "import os\ndef f():\n    r, w = os.pipe()\n    os.read(r, 1)",
+            "It never ends: `f` waits in read(3)",
+        ),
+        ("import os, signal\ndef f(): os.kill(os.getpid(), 9)", "its process was ended by SIGKILL"),
+        ("import os\ndef f(): os._exit(7)", "never returned: its process exited with status 7"),
+        ("def f(): raise SystemExit(3)", "Your code raised SystemExit"),
+        ("import os\ndef f():\n    os.fork()\n    return 42", "A child came out of `f` too"),
+        ("import os\ndef f():\n    os.kill(os.getppid(), 9)\n    return 41", ""),
+    ],
+    ids=["loops", "sleeps", "hangs", "kills itself", "exits", "SystemExit", "forks", "kills its parent"],
+)
+def test_bad_ends_are_told(text: str, words: str) -> None:
+    assert words in first("function", text)
+
+
+def test_who_kills_its_parent_harms_nobody_else() -> None:
+    once = "import os\nif not os.path.exists('/tmp/once'):\n    open('/tmp/once', 'w').close()\n"
+    text = once + "    os.kill(os.getppid(), 9)\ndef f():\n    return 42"
+    assert [result.out_of for result in report("function", text).results] == [2, 1]
+
+
+SYSV, POSIX = "import sysv_ipc\nsysv_ipc.", "import posix_ipc\nposix_ipc."
+LEAKS = {
+    "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(600)\n    os._exit(0)": "a process that",
+    SYSV + "SharedMemory(77, sysv_ipc.IPC_CREX, size=10)": "a System V shared memory segment",
+    SYSV + "Semaphore(77, sysv_ipc.IPC_CREX)": "a System V semaphore set",
+    SYSV + "MessageQueue(77, sysv_ipc.IPC_CREX)": "a System V message queue",
+    POSIX + "SharedMemory('/x', posix_ipc.O_CREX, size=10)": "the shared memory object `/x`",
+    POSIX + "Semaphore('/x', posix_ipc.O_CREX)": "the named semaphore `/x`",
+    POSIX + "MessageQueue('/x', posix_ipc.O_CREX)": "the message queue `/x`",
+    "import os\nos.mkfifo('x')": "the file `x`",
+}
+
+
+@pytest.mark.parametrize("leak", LEAKS, ids=lambda leak: leak.splitlines()[1][:40])
+def test_what_is_left_behind_is_named_and_taken_away(leak: str) -> None:
+    body = "\n".join(f"    {line}" for line in leak.splitlines())
+    said = report("function", f"def f():\n{body}\n    return 42")
+    assert [result.held for result in said.results] == [True, False]
+    assert LEAKS[leak] in said.results[1].seen
+
+
+def test_a_file_that_the_task_asks_for_is_no_leftover() -> None:
+    text = "def copy():\n    open('out', 'w').write(open('in').read())"
+    assert report("files", text).solved
+    link = "import os\ndef copy():\n    os.symlink('in', 'out')"
+    assert "no copy" in first("files", link)
+
+
+def test_output_without_end_is_cut_and_ends() -> None:
+    said = first("function", "def f():\n    while True: print('x' * 10000)")
+    assert "Not done after 2 seconds" in said
+
+
+def test_text_that_would_trick_a_terminal_is_made_visible() -> None:
+    said = first("function", "def f(): raise ValueError('\\x1b[2J\\u202eevil')")
+    assert "\\x1b[2J\\u202eevil" in said
+
+
+def test_a_check_with_a_mistake_is_no_fault_of_the_learners(tmp_path: Path) -> None:
+    (tmp_path / "broken.py").write_text(
+        "from labkit.exercises import Exercise\nx = Exercise()\n@x.criterion()\n"
+        "def c(answer):\n    'a text'\n    1 / 0\n"
+    )
+    with pytest.raises(LabError, match=r"mistake of its own \(broken.py, line 6: ZeroDivisionError"):
+        judge(Course(COURSE.folder, (tmp_path,)), "broken/x", "")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+def test_whoever_asks_may_go_and_everything_ends(number: signal.Signals) -> None:
+    """The test's own fixture finds what is left."""
+    code = (
+        "from tests_course import COURSE, judge\n"
+        "judge(COURSE, 'made_up/function', '\\nimport os\\ndef f():\\n"
+        "    print(os.fork())\\n    while True: pass', print)"
+    )
+    code = code.replace(
+        "from tests_course import COURSE, judge",
+        f"""
+from pathlib import Path
+from labkit.exercises import Course
+from labkit.judge.asking import judge
+COURSE = Course(Path({str(COURSE.folder)!r}), (Path({str(COURSE.checks[0])!r}),))
+""",
+    )
+    asking = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    while not running_below(asking.pid, "nursery.py"):
+        time.sleep(0.01)
+    os.kill(asking.pid, number)
+    assert asking.wait() != 0
+
+
+def running_below(pid: int, word: str) -> bool:
+    """True when a descendant has this word in its command line."""
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        commands = [Path(f"/proc/{child}/cmdline").read_text() for child in children]
+    except OSError:
+        return False
+    return any(word in command for command in commands) or any(
+        running_below(int(child), word) for child in children
+    )
+
+
+@pytest.mark.parametrize("wall", list(sandbox.walls()), ids=lambda wall: wall.name)
+def test_every_wall_gives_the_same_report(wall: sandbox.Wall) -> None:
+    code = f"""
+import sys
+from pathlib import Path
+from labkit.exercises import Course
+from labkit.judge import judging, sandbox
+from labkit.kernel import syscalls
+syscalls.become_subreaper()
+wall = [wall for wall in sandbox.walls() if wall.name == {wall.name!r}][0]
+course = Course(Path({str(COURSE.folder)!r}), (Path({str(COURSE.checks[0])!r}),))
+text = "import os\\nos.mkfifo('left')\\ndef f():\\n    return 42"
+for result in judging.results(course.exercise("made_up/function"), text, walls=iter([wall])):
+    print(result.text())
+text = "import os\\ndef f():\\n    r, w = os.pipe()\\n    os.read(r, 1)"
+for result in judging.results(course.exercise("made_up/function"), text, walls=iter([wall])):
+    print(result.text())
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout == EXPECTED
+
+
+EXPECTED = """\
+✓ returns 42 [2/2]
+✗ leaves nothing behind: It left the file `left`. [0/1]
+✗ returns 42: It never ends: `f` waits in read(3) for pipe-1 to end, but holds
+  its only write end itself (descriptor 4): close(4) in `f` before it reads.
+  [0/2]
+    f  waiting in read(3) on pipe-1
+        3 ◂ pipe-1   4 ▸ pipe-1
+
+    pipe-1  ░░░░░░░░░░░░░░░░░░░░  empty, room for 65,536 bytes
+        f (4) ▸ pipe-1 ▸ f (3)
+
+    f waits for itself (pipe-1)
+✗ leaves nothing behind: There is nothing to judge yet. [0/1]
+"""
