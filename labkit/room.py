@@ -12,6 +12,8 @@ Some facts about namespaces and bubblewrap:
   single-threaded and a subreaper (`labkit/kernelspec/guard.py` is).
 - A new /proc can be mounted only where the old one has nothing hidden; in containers it often has.
 - Capabilities inside a room are over the room only, also for root.
+- Since Linux 6.14 every PID namespace has a `kernel.pid_max` of its own. (Before, it was the machine's,
+  and root in a room could have changed it.)
 
 What follows for us: `in_room` only writes the command line; `why_no_room` tries it, and says in a
 sentence why it failed and what to type.
@@ -21,6 +23,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable, Sequence
@@ -41,6 +44,9 @@ _NAMESPACES = (
 )
 
 
+_LIMIT_PIDS = '{ echo "$0" >/proc/sys/kernel/pid_max; } 2>/dev/null; exec "$@"'
+
+
 def in_room(
     argv: Sequence[str],
     *,
@@ -48,12 +54,14 @@ def in_room(
     read_only: bool = False,
     writable: Iterable[str] = (),
     private: Iterable[str] = (),
+    most_processes: int | None = None,
 ) -> list[str]:
     """The command that runs `argv` in a room of its own.
 
     Files are those of the machine; `read_only` makes all of them so, but for the folders named in
     `writable`. The folders in `private` (which must exist) are empty in the room, and what is put
-    there goes with it. Without `network` there is only the room's own loopback.
+    there goes with it. Without `network` there is only the room's own loopback. `most_processes` is for
+    root, whom RLIMIT_NPROC does not bind; kernels before 6.14 know no such limit.
     """
     root = "--ro-bind" if read_only else "--bind"
     command = [
@@ -75,6 +83,8 @@ def in_room(
         command += ["--bind", os.path.realpath(folder), os.path.realpath(folder)]
     if not network:
         command += ["--unshare-net"]
+    if most_processes is not None and os.geteuid() == 0 and _kernel_version() >= (6, 14):
+        argv = ["/bin/sh", "-c", _LIMIT_PIDS, str(most_processes), *argv]
     return [*command, "--setenv", OUTSIDE, _ipc_namespace(), "--", *argv]
 
 
@@ -195,6 +205,10 @@ def _setting(name: str) -> str | None:
             return file.read().strip()
     except OSError:
         return None
+
+
+def _kernel_version() -> tuple[int, ...]:
+    return tuple(map(int, re.findall(r"\d+", os.uname().release)[:2]))
 
 
 def _seccomp_filter() -> bool:

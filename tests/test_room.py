@@ -185,6 +185,31 @@ print(json.dumps(seen))
 
 
 @needs_room
+@pytest.mark.skipif(os.geteuid() != 0, reason="others have RLIMIT_NPROC")
+def test_root_too_meets_a_limit_of_processes_in_a_room_and_the_machine_does_not() -> None:
+    if room._kernel_version() < (6, 14):
+        pytest.skip("pid_max belongs to a PID namespace since Linux 6.14")
+    machine = Path("/proc/sys/kernel/pid_max").read_text()
+    command = room.in_room([sys.executable, "-c", MANY], most_processes=400)
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 300 < int(run.stdout) < 400
+    assert Path("/proc/sys/kernel/pid_max").read_text() == machine
+
+
+MANY = """
+import os, signal
+for count in range(1000):
+    try:
+        child = os.fork()
+    except BlockingIOError:
+        break
+    if child == 0:
+        signal.pause()
+print(count)
+"""
+
+
+@needs_room
 def test_a_room_for_grading_is_read_only_and_has_no_network(tmp_path: Path) -> None:
     code = f"""
 import os, socket, json

@@ -21,6 +21,8 @@ from labkit.kernelspec import guard
 
 EXTENSION = "labkit"
 
+_MOST_PROCESSES = 4096
+
 _GRACE_S = 0.6
 """How long the owner of the programs may take, without a room, to remove what they made."""
 
@@ -33,7 +35,7 @@ def start(arguments: list[str]) -> int:
     kernel += [f"--IPKernelApp.extra_extensions={EXTENSION}"]
     reason = room.why_no_room()
     if reason is None:
-        status = guard.run(room.in_room(kernel, private=_scratch()), parent)
+        status = guard.run(room.in_room(kernel, private=_scratch(), most_processes=_MOST_PROCESSES), parent)
     else:
         os.environ[room.NO_ROOM] = reason
         names.begin()
