@@ -33,7 +33,7 @@ before it (`tests/test_layers.py` sees to that):
     masters.py     what a course's notebooks say of an exercise: its first version, its solution
     progress.py    what a learner has tried, opened and solved
     checking.py    one learner's notebook -> what nbval says of each exercise
-    grading.py     many answers -> a gradebook
+    grading/       many answers -> a gradebook
     magics/        what a notebook sees
     cli/           what a terminal sees
 

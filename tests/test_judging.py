@@ -108,7 +108,7 @@ def test_who_kills_its_parent_harms_nobody_else() -> None:
 
 SYSV, POSIX = "import sysv_ipc\nsysv_ipc.", "import posix_ipc\nposix_ipc."
 LEAKS = {
-    "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(600)\n    os._exit(0)": "a process that",
+    "import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)": "a process that",
     SYSV + "SharedMemory(77, sysv_ipc.IPC_CREX, size=10)": "a System V shared memory segment",
     SYSV + "Semaphore(77, sysv_ipc.IPC_CREX)": "a System V semaphore set",
     SYSV + "MessageQueue(77, sysv_ipc.IPC_CREX)": "a System V message queue",

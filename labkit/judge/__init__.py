@@ -7,6 +7,8 @@
     ends.py      an end of a pipe in the judge's hands
     hangs.py     an answer that does not end: who waits for whom
     cage.py      the answer's processes: started, seen and ended from outside
+    folders.py   folders that an answer may fill, used without following its links
+    watch.py     what an answer takes of the machine as a whole
     witness.py   a second pair of eyes, in the answer's IPC namespace
     sandbox.py   walls around an answer
     nursery.py   the process that answers are born from: on the other side of the wall, and not believed

@@ -29,6 +29,7 @@ from labkit.judge.cage import ANSWER, Cage
 from labkit.judge.ends import End
 from labkit.judge.running import Running
 from labkit.judge.sandbox import LIMITS
+from labkit.judge.watch import EVERY_S
 from labkit.reports import printable
 from labkit.scene import Scene
 
@@ -110,7 +111,7 @@ class Answer:
         """The path of the program made from C; fails with what the compiler said."""
         folders = self._cage.folders
         folders.renew("program")
-        source = folders.put("program", "cell.c", f'#line 1 "{CELL}"\n{self.text}'.encode())
+        source = folders.put("program", "cell.c", f'#line 1 "{CELL}"\n{self.text}'.encode(errors="replace"))
         program = f"{folders.path('program')}/program"
         running = self._start("gcc", {"do": "exec", "argv": compiler.command(source, program)}, [], ())
         running.wait_ended()
@@ -180,7 +181,7 @@ class Answer:
         if self._callbacks.pop(fd, None):
             self._poll.unregister(fd)
 
-    def wait(self, until: Callable[[], bool], *, every: float = 0.5, hang: bool = True) -> None:
+    def wait(self, until: Callable[[], bool], *, every: float = EVERY_S, hang: bool = True) -> None:
         """Wait for a condition, looking again `every` so many seconds at least.
 
         Fails when the answer is in a deadlock (unless told not to care) and when time is over.
@@ -188,6 +189,7 @@ class Answer:
         look = time.monotonic() + FIRST_LOOK
         while not until():
             self._listen()
+            self._cage.watch()
             now = time.monotonic()
             if now >= self._deadline:
                 raise self._time_up()

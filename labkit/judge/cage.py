@@ -23,6 +23,7 @@ from labkit.errors import LabError, Vanished
 from labkit.judge import folders
 from labkit.judge.folders import Folders
 from labkit.judge.sandbox import PACKAGE, SECCOMP_FD, Wall, seccomp_filter
+from labkit.judge.watch import Watch
 from labkit.judge.witness import Witness
 from labkit.kernel import proc
 
@@ -30,6 +31,8 @@ NURSERY = str(PACKAGE / "judge" / "nursery.py")
 ANSWER = "answer"
 """The name of the folder that an answer works in."""
 PATIENCE_S = 20
+MANY = 4
+"""More processes than these are ended with their room: then none of them can fork faster than we kill."""
 _CREDENTIALS = struct.Struct("iII")
 
 
@@ -52,6 +55,7 @@ class Cage:
         self._witness: Witness | None = None
         self._folders: Folders | None = None
         self._base: str | None = None
+        self._watch: Watch | None = None
         self.built: dict[str, str] = {}
         """What was made of an answer's text for this room: compiled programs, by source."""
 
@@ -166,10 +170,20 @@ class Cage:
             found |= _names(f"{root}/dev/mqueue", lambda name: f"the message queue `/{name}`")
         return found
 
+    def watch(self) -> None:
+        """Fails when the answer takes too much of the machine; only behind walls that it cannot climb."""
+        if self.wall.own_files and self._nursery is not None:
+            if self._watch is None:
+                self._watch = Watch(f"/proc/{self.nursery_pid}/root")
+            self._watch.look(self._below())
+
     # --- ending ---
 
     def kill(self) -> None:
-        """End every process of the answer."""
+        """End every process of the answer; with many of them, by ending the room they live in."""
+        pids = self.processes()
+        if self.wall.own_files and len(pids) > MANY:
+            self.close()
         while pids := self.processes():
             for number in (signal.SIGSTOP, signal.SIGKILL):  # stopped first: what stands cannot fork
                 for pid in pids:
@@ -205,7 +219,7 @@ class Cage:
         self.kill()
         if self._base is not None:
             shutil.rmtree(self._base, ignore_errors=True)
-        self._folders = self._base = None
+        self._folders = self._base = self._watch = None
         self.built.clear()
 
 

@@ -45,7 +45,7 @@ def main() -> None:
     try:
         course = Course(Path(job["folder"]), tuple(Path(p) for p in job["checks"]))
         for result in results(course.exercise(job["name"]), job["text"], _still_wanted):
-            print(json.dumps(_plain(result)), file=report, flush=True)
+            print(json.dumps(plain(result)), file=report, flush=True)
     except LabError as error:
         print(json.dumps({"problem": str(error)}), file=report, flush=True)
     except (Abandoned, BrokenPipeError):
@@ -60,7 +60,7 @@ def _line(fd: int) -> bytes:
     return bytes(line)
 
 
-def _plain(result: Result) -> dict[str, Any]:
+def plain(result: Result) -> dict[str, Any]:
     return {name: getattr(result, name) for name in Result.__slots__}
 
 

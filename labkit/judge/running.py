@@ -118,7 +118,7 @@ class Running:
         self.check()
         for claim in self.claims:
             if "returned" in claim:
-                return _decoded(claim["returned"])
+                return _value(claim["returned"])
         return fail(f"`{self.name}` never returned: its process {in_words(self.status)}.", self.printed())
 
     def check(self) -> None:
@@ -187,18 +187,19 @@ class Running:
             self.answer.forget(self._claims.fileno())
             return False
         self._claimed += len(data)
-        said = self._said.setdefault(sender(ancillary), bytearray())
+        pid = sender(ancillary)
+        said = self._said.setdefault(pid, bytearray())
         if self._claimed <= MOST_CLAIMS:
             said += data[1:]
             if data[:1] == b".":
-                self._keep(bytes(said))
+                self._keep(bytes(said), pid)
                 said.clear()
         return True
 
-    def _keep(self, said: bytes) -> None:
+    def _keep(self, said: bytes, pid: int) -> None:
         with contextlib.suppress(ValueError, RecursionError):
             claim = json.loads(said)
-            if isinstance(claim, dict):
+            if isinstance(claim, dict) and _fits(claim, pid == self.pid):
                 self.claims.append(claim)
 
     def close(self) -> None:
@@ -207,6 +208,21 @@ class Running:
         os.close(self._pidfd)
         os.close(self._out)
         self._claims.close()
+
+
+def _fits(claim: dict[str, Any], main: bool) -> bool:
+    """True for what the nursery would say: only a child strays, only the process itself says the rest."""
+    if "raised" in claim:
+        raised = claim["raised"]
+        return main and isinstance(raised, dict) and _frames_fit(raised.get("frames"))
+    return main != ("stray" in claim)
+
+
+def _frames_fit(frames: Any) -> bool:
+    return isinstance(frames, list) and all(
+        isinstance(frame, list) and len(frame) == 2 and type(frame[0]) is int and type(frame[1]) is str
+        for frame in frames
+    )
 
 
 def sleeping_in(pid: int) -> str | None:
@@ -242,6 +258,13 @@ def in_words(status: int | None) -> str:
     if status < 0:
         return f"was ended by {signal.Signals(-status).name}"
     return f"exited with status {status}"
+
+
+def _value(claimed: Any) -> Any:
+    try:
+        return _decoded(claimed)
+    except RecursionError:
+        return Other("a value nested too deeply")
 
 
 def _decoded(value: Any) -> Any:
