@@ -22,10 +22,26 @@ def objects(look: Look) -> None:
         return
     try:
         namespaces.call(pid, "ipc", lambda: _objects(look))
+        _strangers(look, pid)
     except NotVisible as error:
         look.limit("System V objects", str(error))
-        return
-    _strangers(look, pid)
+    _unseen(look)
+
+
+def _unseen(look: Look) -> None:
+    """What a process has attached or waits on, and the kernel did not list: just gone, or not shown."""
+    for kind, (make, number) in _UNSEEN.items():
+        for identity, id in look.reached(kind).items():
+            if id not in look.objects:
+                name = _name(look, kind, identity, 0)  # type: ignore[arg-type]
+                look.add(make(id=id, kind=kind, name=name, **{number: identity}))  # type: ignore[arg-type]
+
+
+_UNSEEN: dict[str, tuple[type[SysvShm | SysvSem | SysvMsg], str]] = {
+    "sysv-shm": (SysvShm, "shmid"),
+    "sysv-sem": (SysvSem, "semid"),
+    "sysv-msg": (SysvMsg, "msqid"),
+}
 
 
 def _strangers(look: Look, first: int) -> None:
