@@ -201,12 +201,17 @@ class Syscall(NamedTuple):
 
 
 def parse_syscall(text: bytes) -> Syscall | None:
-    """`/proc/PID/task/TID/syscall`: the call it sleeps in, or None when it runs or is in none."""
+    """`/proc/PID/task/TID/syscall`: the call it sleeps in; None when it runs or is in none.
+
+    None also for a 32-bit program (stack and code below 4 GiB): its calls have other numbers.
+    """
     words = text.split()
-    if len(words) < 7:
+    if len(words) < 9:
         return None
-    number = int(words[0])
-    return None if number < 0 else Syscall(number, tuple(int(w, 16) for w in words[1:7]))
+    number, *rest = int(words[0]), *(int(word, 16) for word in words[1:9])
+    if number < 0 or (rest[6] >> 32 == 0 and rest[7] >> 32 == 0):
+        return None
+    return Syscall(number, tuple(rest[:6]))
 
 
 # --- descriptors ------------------------------------------------------------------------------------

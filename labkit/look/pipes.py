@@ -183,7 +183,7 @@ def _head(look: Look, ends: _Ends, scratch: pipes.Scratch) -> bytes | None:
     written or read lately: such a pipe is not about to be closed either, nearly always."""
     for row in ends.readers:
         try:
-            if not _asleep(row.pid) and _busy(row):
+            if not _asleep(look, row.pid) and _busy(row):
                 look.put_off = True
                 continue
             copy = _copied(look, row, writing=False)
@@ -210,5 +210,7 @@ def _busy(row: Held) -> bool:
     return abs(time.time() - max(found.st_mtime, found.st_atime)) < LATELY_S
 
 
-def _asleep(pid: int) -> bool:
-    return proc.read_stat(pid).state in "SDTt"
+def _asleep(look: Look, pid: int) -> bool:
+    """Do all its threads sleep?"""
+    texts = [proc.read(b"/proc/%d/task/%d/stat" % (pid, tid)) for tid in look.seen[pid].threads]
+    return all(proc.parse_stat(text).state in "SDTt" for text in texts)

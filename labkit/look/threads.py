@@ -94,7 +94,7 @@ class _Moved(Exception):
 def _reading(look: Look, pid: int, tid: int, first: tuple[bytes, str] | None) -> Reading:
     base = b"/proc/%d/task/%d/" % (pid, tid)
     schedule, state = first or _now(look, base, tid)
-    if state not in "SD":
+    if state not in "SD" or look.seen[pid].stat.kernel_thread:
         return Reading(state, None, False)
     known: Sleep | None = look.recall.asleep.get(tid)
     if known is not None and known.schedule == schedule:
