@@ -42,9 +42,9 @@ class View(anywidget.AnyWidget):
     status = traitlets.Unicode("still").tag(sync=True)
     """`waiting`, `live`, `ended` or `still`."""
     ident = traitlets.Unicode().tag(sync=True)
-    film = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    film = traitlets.Any(None).tag(sync=True)
     """A film to be played, its scenes as changes (`pages.packed`)."""
-    outcomes = traitlets.Dict(None, allow_none=True).tag(sync=True)
+    outcomes = traitlets.Any(None).tag(sync=True)
     """What `explore` found."""
 
     def __init__(self, scene: Scene | None = None, status: str = "still", **shown: Any) -> None:

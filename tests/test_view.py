@@ -109,6 +109,12 @@ def test_a_still_says_the_same_as_text_and_as_a_picture() -> None:
     shown.close()
 
 
+def test_a_view_is_of_one_thing_only() -> None:
+    shown = view.show(sample_scenes.pipe())
+    assert (shown.film, shown.outcomes) == (None, None)
+    shown.close()
+
+
 def test_a_view_of_nothing_says_so() -> None:
     assert repr(view.show(Scene())) == "Nothing to see: no process."
 

@@ -25,8 +25,8 @@ function initialize({ model }) {
 /** @param {{model: Model, el: HTMLElement}} view */
 function render({ model, el }) {
   addStyle(el.ownerDocument);
-  if (model.get("film")) return player(model.get("film"), el);
-  if (model.get("outcomes")) return outcomes(model, el);
+  if (model.get("film")?.frames) return player(model.get("film"), el);
+  if (model.get("outcomes")?.outcomes) return outcomes(model, el);
   return live(model, el);
 }
 

@@ -112,6 +112,8 @@ class Notebook:
 
     page: Any
     path: pathlib.Path
+    again: Callable[[], Notebook]
+    """The same in a second tab."""
     errors: list[str] = field(default_factory=list)
 
     def run(self, cell: int) -> None:
@@ -131,6 +133,19 @@ class Notebook:
             """(n) => window.jupyterapp.shell.currentWidget.content.widgets[n].model.executionCount""",
             arg=cell,
         )
+
+    def result(self, cell: int) -> str:
+        """Run one cell to its end; the text of its result."""
+        self.run(cell)
+        self.wait_ran(cell)
+        words: str = self.page.evaluate(
+            """(n) => {
+                const outputs = window.jupyterapp.shell.currentWidget.content.widgets[n].model.outputs;
+                return outputs.length ? outputs.get(outputs.length - 1).data["text/plain"] ?? "" : "";
+            }""",
+            cell,
+        )
+        return words
 
     def save(self) -> None:
         self.page.evaluate("window.jupyterapp.commands.execute('docmanager:save')")
@@ -153,31 +168,35 @@ class Notebook:
 @pytest.fixture
 def notebook(lab: Lab, chromium: Any) -> Iterator[Callable[..., Notebook]]:
     """`notebook(cell, cell…)` opens a new notebook with these cells."""
-    pages: list[Any] = []
+    pages: list[Notebook] = []
 
-    def open_one(*cells: str, name: str = "test.ipynb", kernel: str = "python3") -> Notebook:
-        path = lab.folder / name
+    def open_one(*cells: str, name: str = "", kernel: str = "python3", **options: Any) -> Notebook:
+        path = lab.folder / (name or f"{secrets.token_hex(4)}.ipynb")
         made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
         made.metadata.kernelspec = {"name": kernel, "display_name": kernel, "language": "python"}
         nbformat.write(made, path)
-        opened = open_page(lab, chromium, path)
+        return show(path, **options)
+
+    def show(path: pathlib.Path, **options: Any) -> Notebook:
+        page = chromium.new_page(viewport={"width": 1280, "height": 900}, **options)
+        opened = Notebook(page, path, lambda: show(path, **options))
         pages.append(opened)
+        listen(opened)
+        workspace = secrets.token_hex(4)
+        url = f"{lab.url}/lab/workspaces/{workspace}/tree/{path.name}?token={lab.token}"
+        page.goto(url, timeout=STARTED_MS)
+        opened.wait_idle()
         return opened
 
     yield open_one
+    if pages:
+        pages[0].picture("last")
+        pages[0].page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
     for opened in pages:
-        opened.picture(f"last-{opened.path.stem}")
-        opened.page.evaluate("window.jupyterapp.serviceManager.sessions.shutdownAll()")
         opened.page.close()
 
 
-def open_page(lab: Lab, chromium: Any, path: pathlib.Path, **options: Any) -> Notebook:
-    """The notebook in a page of its own, when its kernel is idle."""
-    page = chromium.new_page(viewport={"width": 1280, "height": 900}, **options)
-    opened = Notebook(page, path)
-    page.on("console", lambda m: opened.errors.append(m.text) if m.type == "error" else None)
-    page.on("pageerror", lambda e: opened.errors.append(str(e)))
-    workspace = secrets.token_hex(4)
-    page.goto(f"{lab.url}/lab/workspaces/{workspace}/tree/{path.name}?token={lab.token}", timeout=STARTED_MS)
-    opened.wait_idle()
-    return opened
+def listen(opened: Notebook) -> None:
+    """Note what the page complains of."""
+    opened.page.on("console", lambda m: opened.errors.append(m.text) if m.type == "error" else None)
+    opened.page.on("pageerror", lambda e: opened.errors.append(str(e)))
