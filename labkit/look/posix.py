@@ -72,8 +72,15 @@ def _list_queues(look: Look) -> None:
     """The queues that a mounted mqueue filesystem shows, and nobody of the picture has open."""
     folder = b"/dev/mqueue"
     try:
-        names = sorted(os.listdir(folder)) if _is_mqueue(folder) else []
+        names = sorted(os.listdir(folder)) if _is_mqueue(folder) else None
     except OSError:
+        names = None
+    if names is None:
+        if look.all_objects:
+            look.limit(
+                "POSIX message queues that no process of the picture has open",
+                "they are listed only in an mqueue filesystem, and none is mounted at /dev/mqueue",
+            )
         return
     for name in names:
         try:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import functools
+import itertools
 from collections.abc import Hashable, Iterator
 
 from labkit.kernel import files, syscalls
 from labkit.look import Held, Look
+
+_fresh = itertools.count()
 
 
 def groups(look: Look, link: bytes, rows: list[Held]) -> Iterator[tuple[Hashable, list[Held]]]:
@@ -15,13 +18,15 @@ def groups(look: Look, link: bytes, rows: list[Held]) -> Iterator[tuple[Hashable
     For these objects the open file description *is* the object, so kcmp tells. An identity stays from
     look to look while one of its descriptors does.
     """
-    known: dict[tuple[bytes, int, int], Hashable] = look.recall.kept.setdefault("nameless", {})
+    known: dict[tuple[int, int], Hashable] = look.recall.kept.get(("nameless", link), {})
+    kept: dict[tuple[int, int], Hashable] = {}
+    look.recall.kept["nameless", link] = kept
     for members in sorted(_together(look, link, rows), key=lambda m: (m[0].pid, m[0].fd)):
-        keys = [(link, row.pid, row.fd) for row in members]
+        keys = [(row.pid, row.fd) for row in members]
         identity = _number(members[0]) or next((known[k] for k in keys if k in known), None)
         if identity is None:
-            identity = (link, len(known), keys[0])
-        known.update(dict.fromkeys(keys, identity))
+            identity = (link, next(_fresh))
+        kept.update(dict.fromkeys(keys, identity))
         yield identity, members
 
 

@@ -9,7 +9,7 @@ from labkit.kernel import namespaces, sockets
 from labkit.kernel import socket_calls as calls
 from labkit.kernel.sock_diag import SockDiag
 from labkit.kernel.sockets import InetFacts, UnixFacts
-from labkit.look import Held, Look
+from labkit.look import Held, Look, departed
 from labkit.look.internet import Internet
 from labkit.scene import Other, UnixSocket
 
@@ -21,6 +21,11 @@ def descriptors(look: Look, held: list[Held]) -> None:
     """Describe every socket that these descriptors are open on."""
     for namespace in _by_namespace(held):
         _Network(look, namespace).describe()
+
+
+def objects(look: Look) -> None:
+    """The connections that were closed and are not over yet."""
+    departed.describe(look)
 
 
 def _by_namespace(held: list[Held]) -> list[Rows]:
@@ -62,6 +67,7 @@ class _Network:
             for inode, facts in self.unix.items():
                 self.look.add(self._unix_socket(inode, facts))
             Internet(self.look, self.inet, self.ids, diag).describe()
+            departed.remember(self.look, self.inet, self.rows)
 
     def _diag(self, stack: contextlib.ExitStack) -> SockDiag | None:
         try:

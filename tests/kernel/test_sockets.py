@@ -306,6 +306,34 @@ ready(client=client.fileno(), server=server.fileno())
 
 
 @needs_ss
+def test_a_closed_connection_stays_in_the_picture_until_time_wait_is_over():
+    source = """
+listener = socket.create_server(("127.0.0.1", 0))
+client = socket.create_connection(listener.getsockname())
+server, _ = listener.accept()
+ready(client=client.fileno(), server=server.fileno())
+client.close()
+server.close()
+listener.close()
+ready()
+"""
+    with subject(source) as program:
+        xray = XRay()
+        scene = xray.look(program.pid)
+        client, _server = (held(scene, program.pid, fd) for fd in program.facts.values())
+        program.go()
+        program.said()
+
+        def after() -> dict[str, str]:
+            return {o.id: o.state for o in xray.look(program.pid).objects if o.kind == "inet-socket"}
+
+        until(after, lambda found: found == {client.id: "TIME_WAIT"})
+        listed = [line.split()[2:4] for line in run("ss", "-tanH", "state", "time-wait").splitlines()]
+        assert [client.local, client.remote] in listed
+        assert not [o for o in XRay().look(program.pid).objects if o.kind == "inet-socket"]
+
+
+@needs_ss
 def test_udp_queues_are_those_of_ss_and_the_head_is_the_first_datagram():
     source = """
 server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
