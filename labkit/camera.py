@@ -94,6 +94,8 @@ class _Camera:
         """What each task asked, in words, while it waits."""
         self.xray = XRay()
         self.deadlock = False
+        self.cut = False
+        """The programs did not end by themselves, and could not clear up."""
         self.schedule: Run | None = None
         """Choices made beforehand, where an outcome of `explore` is filmed."""
         self.chosen = 0
@@ -115,7 +117,10 @@ class _Camera:
             self._gather_output()
             alive = [p for p in conductor.processes if p.alive]
         self._gather_output()
-        return self._film(alive)
+        film = self._film(alive)
+        if self.cut:
+            self.leftovers.remove_objects()
+        return film
 
     # --- leading -----------------------------------------------------------------------------------
 
@@ -261,6 +266,7 @@ class _Camera:
     # --- the end -------------------------------------------------------------------------------------
 
     def _end(self, because: str) -> None:
+        self.cut = True
         self.limits.append(Limit("deadlock" if self.deadlock else "the end", because))
 
     def _film(self, alive: list[Led]) -> Film:

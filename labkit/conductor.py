@@ -385,7 +385,7 @@ class Conductor:
         task.quiet = quiet.is_quiet(task, call, info.instruction, everything=self.everything)
         if call.name == "rt_sigreturn":
             task.quiet = True
-        if not task.process.image.begun and call.name not in ("execve", "execveat"):
+        if not (task.process.image.begun or self.everything or call.name in ("execve", "execveat")):
             task.quiet = True
             ptrace.resume(task.tid)
         elif task.quiet or self._is_output(task, call):

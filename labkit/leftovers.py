@@ -7,6 +7,7 @@ queues by the calls that made them. What was there before is nobody's leftover.
 from __future__ import annotations
 
 import os
+import stat
 from dataclasses import dataclass
 
 import posix_ipc
@@ -42,6 +43,14 @@ class Left:
     def in_words(self) -> str:
         """What it is, without numbers that change from run to run."""
         return f"System V {_WORDS[self.kind]}" if self.kind in _WORDS else str(self)
+
+    def is_object(self) -> bool:
+        """A path that is no plain file or folder: a FIFO, a socket, or a thing in /dev/shm."""
+        try:
+            mode = os.lstat(self.path).st_mode
+        except OSError:
+            return False
+        return stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode) or self.path.startswith("/dev/shm/")
 
     def remove(self) -> None:
         """Remove it, if it is still there."""
@@ -94,6 +103,12 @@ class Leftovers:
             self._made[Left(_SYSV[call.name], result, "")] = None
         elif maybe is not None and result >= 0:
             self._made[maybe] = None
+
+    def remove_objects(self) -> None:
+        """Remove IPC objects that are still there: their makers were ended before they could."""
+        for left in self.remaining():
+            if left.kind != "path" or left.is_object():
+                left.remove()
 
     def found(self) -> list[str]:
         """What was made and is still there, in words."""

@@ -8,7 +8,7 @@ Some things are done at once, without asking, because no order of them can be to
 
 - calls that only the process itself can notice (`labkit/kernel/calls.py` marks them), `fork` among them;
 - waiting for a child, and the end of a process that holds nothing others could miss;
-- a child's beginning up to its first point, and a parent's going on after a wait.
+- a child's beginning up to its first point, and a parent's going on after a fork or a wait.
 
 The last two lines hold only as long as nobody looks. So each is watched: whether the stretch wrote output
 or touched shared memory, whether a parent asks which child was first. If so, `Noticed` is raised: the
@@ -18,19 +18,20 @@ search begins anew with that as a point. (Of `wait(NULL)` we take it that which 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from labkit.blocking import would_block
 from labkit.conductor import Conductor
 from labkit.decode import friendly
+from labkit.footprint import EVERYTHING, OUTPUT, Footprint, independent, is_private, of_call
 from labkit.kernel.touch import Fresh, Touch
 from labkit.quiet import signed32
 from labkit.tasks import Made, Task
 
 Notice = tuple[str, tuple[int, ...]]
-"""What must be a point: (`birth` or `wait`, whose), or (`exit`, ())."""
+"""What must be a point: (`birth`, `fork` or `wait`, whose), or (`exit`, ())."""
 
 _WNOHANG = 1
 _WAITS = ("wait4", "waitid")
@@ -49,6 +50,10 @@ class NotRepeatable(Exception):
     """The same choices are not on offer that were there before."""
 
 
+class Redundant(Exception):
+    """Whatever comes now has come, or will come, of another schedule."""
+
+
 class TooLong(Exception):
     """One schedule has more points than may be."""
 
@@ -59,6 +64,10 @@ class Decision:
 
     offers: tuple[str, ...]
     chosen: int
+    footprint: Footprint = EVERYTHING
+    """What the chosen step touched."""
+    asleep: frozenset[str] = frozenset()
+    """Offers that need not be tried here: what comes of them comes of others too."""
 
 
 @dataclass(slots=True)
@@ -71,12 +80,16 @@ class Run:
     exhaustive: bool = False
     expected: Sequence[tuple[str, ...]] = ()
     """What must be on offer at each decision of the prefix."""
+    tried: Sequence[Mapping[str, Footprint]] = ()
+    """At each decision of the prefix: other offers that have been tried, and what they touched."""
     most_points: int = 5000
     lead: Any = None
     """Who performs and approaches: the conductor, or a camera that films it."""
     decisions: list[Decision] = field(default_factory=list)
     points: int = 0
     stuck: bool = False
+    _sleep: dict[str, Footprint] = field(default_factory=dict)
+    """Offers whose going first has been tried where they could as well have gone first."""
 
     def run(self) -> None:
         """To the end of all programs, or until nobody can go on."""
@@ -91,8 +104,29 @@ class Run:
             self.points += 1
             if self.points > self.most_points:
                 raise TooLong
-            self._step(offers[self._choose(offers)])
+            decided = len(offers) > 1
+            task = offers[self._choose(offers)]
+            footprint = self._measured_step(task)
+            if decided:
+                self.decisions[-1].footprint = footprint
+
+    def _measured_step(self, task: Task) -> Footprint:
+        """A step, and what it touched. Who sleeps and has something in common with it wakes."""
+        if self.exhaustive:
+            self._step(task)
             self._without_asking()
+            return EVERYTHING
+        footprint = of_call(task, task.call) if task.state == "call" and task.call else EVERYTHING
+        written, count = self.conductor.outputs.size, len(self.conductor.processes)
+        self._sleep.pop(_describe(task), None)
+        self._step(task)
+        self._without_asking()
+        if self.conductor.outputs.size != written:
+            footprint |= OUTPUT
+        if len(self.conductor.processes) != count or task.tid not in self.conductor.tasks:
+            footprint = EVERYTHING
+        self._sleep = {key: other for key, other in self._sleep.items() if independent(other, footprint)}
+        return footprint
 
     # --- choosing ---------------------------------------------------------------------------------
 
@@ -104,14 +138,21 @@ class Run:
         return [*ready, timed] if timed is not None else ready
 
     def _choose(self, offers: list[Task]) -> int:
-        if len(offers) == 1:
-            return 0
         keys = tuple(_describe(task) for task in offers)
+        if len(offers) == 1:
+            if keys[0] in self._sleep:
+                raise Redundant
+            return 0
         at = len(self.decisions)
-        chosen = self.prefix[at] if at < len(self.prefix) else 0
+        if at < len(self.tried) and not self.exhaustive:
+            self._sleep.update(self.tried[at])
+        awake = [i for i, key in enumerate(keys) if key not in self._sleep]
+        if at >= len(self.prefix) and not awake:
+            raise Redundant
+        chosen = self.prefix[at] if at < len(self.prefix) else awake[0]
         if at < len(self.expected) and self.expected[at] != keys:
             raise NotRepeatable(f"there were {', '.join(self.expected[at])}, and now {', '.join(keys)}")
-        self.decisions.append(Decision(keys, chosen))
+        self.decisions.append(Decision(keys, chosen, asleep=frozenset(self._sleep) & set(keys)))
         return chosen
 
     def _dead_end(self) -> bool:
@@ -151,7 +192,13 @@ class Run:
             elif task.state == "call" and self._is_free(task):
                 if watch is not None and task.call and task.call.name in _EXITS:
                     watch.check(self)
+                forks = task.call is not None and task.call.spec.result == "pid" and task.call.spec.own
                 self._perform(task)
+                if forks and task.state == "ready" and task.tid in tasks:
+                    notice = "fork", task.process.path
+                    if notice in self.known:
+                        return
+                    return self._watched(task, notice)
             else:
                 return
 
@@ -167,7 +214,7 @@ class Run:
             return not _options(call) & _WNOHANG
         if call.name in _EXITS:
             return self._ends_unnoticed(task)
-        return call.spec.own
+        return call.spec.own or is_private(task, call)
 
     def _ends_unnoticed(self, task: Task) -> bool:
         if len(self.conductor.tasks) == 1:
@@ -184,7 +231,7 @@ class Run:
             for task in self.conductor.ready():
                 kind = self._free_kind(task)
                 if kind is not None and task.tid in self.conductor.tasks:
-                    self._watched(task, kind)
+                    self._watched(task, (kind, task.process.path))
                     again = True
 
     def _free_kind(self, task: Task) -> str | None:
@@ -197,9 +244,9 @@ class Run:
             kind = "wait"
         return None if kind is None or (kind, task.process.path) in self.known else kind
 
-    def _watched(self, task: Task, kind: str) -> None:
+    def _watched(self, task: Task, notice: Notice) -> None:
         """Let a task go on without asking, and see whether anybody could notice."""
-        watch = _Watch(task, (kind, task.process.path), self.conductor)
+        watch = _Watch(task, notice, self.conductor)
         self._go_on(task, watch)
         if task.tid in self.conductor.tasks:
             watch.check(self)

@@ -13,21 +13,24 @@ from typing import Any
 from labkit.conductor import Conductor, TimeUp
 from labkit.exploration import Exploration, Outcome
 from labkit.explore import Options
+from labkit.footprint import Footprint
 from labkit.leftovers import Leftovers
 from labkit.outputs import Outputs
 from labkit.programs import Command
 from labkit.scene import Limit
-from labkit.schedule import Notice, Noticed, NotRepeatable, Run, TooLong
+from labkit.schedule import Decision, Notice, Noticed, NotRepeatable, Redundant, Run, TooLong
 from labkit.still import why_stuck
 from labkit.xray import XRay
 
 
 @dataclass(slots=True)
-class Task_:
+class Branch:
     """A prefix to try."""
 
     prefix: list[int]
     expected: list[tuple[str, ...]]
+    tried: list[dict[str, Footprint]]
+    """At each decision of the prefix: its siblings already tried, and what they touched."""
 
 
 @dataclass(slots=True)
@@ -35,9 +38,11 @@ class Tried:
     """What one schedule gave."""
 
     outcome: Outcome | None = None
-    decisions: list[tuple[tuple[str, ...], int]] = field(default_factory=list)
+    decisions: list[Decision] = field(default_factory=list)
     notice: Notice | None = None
     differs: str | None = None
+    redundant: bool = False
+    """It was broken off: what it would have given comes of another."""
     shared_names: bool = False
     """It made things with names that another run at the same time would meet."""
 
@@ -50,6 +55,12 @@ class Runner:
         self.options = options
         self.outputs: Outputs | None = None
 
+    def close(self) -> None:
+        """Give the terminals back. A worker begins with this: those it inherits are its parent's."""
+        if self.outputs is not None:
+            self.outputs.close()
+            self.outputs = None
+
     def _terminals(self) -> Outputs:
         """The same terminals for every run: they are empty, and nobody else has them."""
         if self.outputs is None:
@@ -57,7 +68,7 @@ class Runner:
         self.outputs.clear()
         return self.outputs
 
-    def attempt(self, prefix: list[int], expected: list[tuple[str, ...]], known: frozenset[Notice]) -> Tried:
+    def attempt(self, branch: Branch, known: frozenset[Notice]) -> Tried:
         """One schedule, from a clean start to its end, and everything removed that it left."""
         tried = Tried()
         watcher = _Watcher()
@@ -67,12 +78,22 @@ class Runner:
         conductor.on_call = watcher.leftovers.before
         conductor.on_done = watcher.leftovers.after
         with conductor:
-            run = Run(conductor, prefix, known, self.options.exhaustive, expected, self.options.points)
+            run = Run(
+                conductor,
+                branch.prefix,
+                known,
+                self.options.exhaustive,
+                branch.expected,
+                branch.tried,
+                self.options.points,
+            )
             ending, deadlock = None, None
             try:
                 run.run()
             except Noticed as noticed:
                 tried.notice = noticed.notice
+            except Redundant:
+                tried.redundant = True
             except NotRepeatable as error:
                 tried.differs = str(error)
             except TimeUp:
@@ -84,8 +105,8 @@ class Runner:
             alive = {p.pid for p in conductor.processes if p.alive}
         watcher.finish()
         tried.shared_names = watcher.leftovers.named
-        tried.decisions = [(d.offers, d.chosen) for d in run.decisions]
-        if tried.notice is None and tried.differs is None:
+        tried.decisions = run.decisions
+        if tried.notice is None and tried.differs is None and not tried.redundant:
             tried.outcome = _outcome(conductor, run, alive, deadlock, watcher.left, ending)
         return tried
 
@@ -137,7 +158,7 @@ class Search:
         self.runner = Runner(commands, options)
         self.known: frozenset[Notice] = frozenset()
         self.found = Exploration(exhaustive=options.exhaustive)
-        self.stack: list[Task_] = []
+        self.stack: list[Branch] = []
         self.outcomes: dict[str, Outcome] = {}
 
     def run(self) -> Exploration:
@@ -152,26 +173,26 @@ class Search:
             finally:
                 for worker in workers:
                     worker.close()
+        self.runner.close()
         self.found.outcomes = sorted(self.outcomes.values(), key=lambda o: (-o.count, o.key))
         self.found.known = self.known
         return self.found
 
     def _first(self) -> Tried | None:
         """The first schedule, twice: a program that goes two ways under one schedule is not repeatable."""
-        first = self._until_known([], [])
-        again = self.runner.attempt(
-            [c for _, c in first.decisions], [o for o, _ in first.decisions], self.known
-        )
-        self._take(first, 0)
+        first = self._until_known()
+        prefix, expected = [d.chosen for d in first.decisions], [d.offers for d in first.decisions]
+        again = self.runner.attempt(Branch(prefix, expected, []), self.known)
+        self._take(first, Branch([], [], []))
         if again.differs or (again.outcome and first.outcome and again.outcome.key != first.outcome.key):
             self._not_repeatable(again.differs or _difference(first.outcome, again.outcome))
             if again.differs:
                 return None
         return first
 
-    def _until_known(self, prefix: list[int], expected: list[tuple[str, ...]]) -> Tried:
+    def _until_known(self) -> Tried:
         while True:
-            tried = self.runner.attempt(prefix, expected, self.known)
+            tried = self.runner.attempt(Branch([], [], []), self.known)
             if tried.notice is None:
                 return tried
             self._learn(tried.notice)
@@ -190,7 +211,7 @@ class Search:
                 return
             if not workers:
                 task = self.stack.pop()
-                self._took(task, self.runner.attempt(task.prefix, task.expected, self.known))
+                self._took(task, self.runner.attempt(task, self.known))
                 continue
             while idle and self.stack:
                 worker = idle.pop()
@@ -209,31 +230,42 @@ class Search:
     def _cut(self) -> bool:
         return any(outcome.ending for outcome in self.outcomes.values()) or bool(self.found.limits)
 
-    def _took(self, task: Task_, tried: Tried) -> None:
+    def _took(self, task: Branch, tried: Tried) -> None:
         if tried.notice is not None:
             self._learn(tried.notice)
-            self.stack.append(Task_([], []))
+            self.stack.append(Branch([], [], []))
         elif tried.differs is not None:
             self._not_repeatable(tried.differs)
         else:
-            self._take(tried, len(task.prefix))
+            self._take(tried, task)
         self.on_progress(self.found.schedules, len(self.stack))
 
-    def _take(self, tried: Tried, depth: int) -> None:
-        """Count a schedule, and note every choice that was not taken on its way."""
-        if tried.outcome is None:
-            return
+    def _take(self, tried: Tried, branch: Branch) -> None:
+        """Count a schedule, and note the next choice not taken at each new decision on its way."""
+        if tried.outcome is not None:
+            self._count(tried.outcome)
+        new = max(len(branch.prefix) - 1, 0)
+        chosen, offers = [d.chosen for d in tried.decisions], [d.offers for d in tried.decisions]
+        for at, decision in enumerate(tried.decisions[new:], new):
+            before = branch.tried[at] if at < len(branch.tried) else {}
+            done = {**before, offers[at][chosen[at]]: decision.footprint}
+            other = self._next(decision)
+            if other is not None:
+                above = [branch.tried[i] if i < len(branch.tried) else {} for i in range(at)]
+                self.stack.append(Branch([*chosen[:at], other], offers[: at + 1], [*above, done]))
+
+    def _next(self, decision: Decision) -> int | None:
+        """The offer to be tried after the one that was, or None when it was the last."""
+        later = range(decision.chosen + 1, len(decision.offers))
+        return next((i for i in later if decision.offers[i] not in decision.asleep), None)
+
+    def _count(self, outcome: Outcome) -> None:
         self.found.schedules += 1
-        known = self.outcomes.setdefault(tried.outcome.key, tried.outcome)
-        if known is not tried.outcome:
+        known = self.outcomes.setdefault(outcome.key, outcome)
+        if known is not outcome:
             known.count += 1
-            if (len(tried.outcome.schedule), tried.outcome.schedule) < (len(known.schedule), known.schedule):
-                known.schedule, known.steps = tried.outcome.schedule, tried.outcome.steps
-        chosen = [c for _, c in tried.decisions]
-        expected = [o for o, _ in tried.decisions]
-        for at in range(depth, len(chosen)):
-            for other in range(len(expected[at]) - 1, chosen[at], -1):
-                self.stack.append(Task_([*chosen[:at], other], expected[: at + 1]))
+            if (len(outcome.schedule), outcome.schedule) < (len(known.schedule), known.schedule):
+                known.schedule, known.steps = outcome.schedule, outcome.steps
 
     def _over(self, started: float) -> bool:
         options = self.options
@@ -282,8 +314,8 @@ class Worker:
                 os._exit(0)
         theirs.close()
 
-    def give(self, task: Task_, known: frozenset[Notice]) -> None:
-        self.pipe.send((task.prefix, task.expected, known))
+    def give(self, task: Branch, known: frozenset[Notice]) -> None:
+        self.pipe.send((task, known))
 
     def take(self) -> Tried:
         found = self.pipe.recv()
@@ -307,12 +339,13 @@ def _serve(runner: Runner, cpu: int, pipe: Any, parent: int) -> None:
     if os.getppid() != parent:
         return
     os.sched_setaffinity(0, {cpu})
+    runner.close()
     while True:
         try:
-            prefix, expected, known = pipe.recv()
+            branch, known = pipe.recv()
         except (EOFError, OSError):
             return
         try:
-            pipe.send(runner.attempt(prefix, expected, known))
+            pipe.send(runner.attempt(branch, known))
         except Exception as error:
             pipe.send(error)

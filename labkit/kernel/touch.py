@@ -65,6 +65,11 @@ def _shared(pid: int) -> dict[int, int]:
     return found
 
 
+def shares_memory(pid: int) -> bool:
+    """True: the process has memory that it shares, and that somebody may write to."""
+    return bool(_ranges(pid))
+
+
 def _ranges(pid: int) -> list[tuple[int, int]]:
     """Where shared memory lies that somebody may write to."""
     maps = _read(f"/proc/{pid}/maps")

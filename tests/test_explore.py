@@ -1,0 +1,186 @@
+"""Known answers: what comes out of small programs over every order, counted by hand or by mathematics."""
+
+from __future__ import annotations
+
+import os
+from math import comb
+from pathlib import Path
+
+import pytest
+from stage import c, explored, outputs, python, shell
+
+from labkit.explore import replay
+from labkit.exploration import Exploration
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "made"
+
+
+@pytest.mark.parametrize("program", [c("race", "2", "2", "before"), c("shmrace")], ids=["mmap", "System V"])
+def test_two_by_two_unguarded_increments_have_70_schedules(program):
+    found = explored(program, exhaustive=True)
+    assert found.schedules == comb(8, 4) == 70
+    assert found.complete
+    assert outputs(found) == {"2": 32, "3": 32, "4": 6}
+
+
+def test_a_switch_only_between_load_and_store_gives_the_same_outcomes():
+    for exhaustive in (True, False):
+        found = explored(c("race", "2", "2"), exhaustive=exhaustive)
+        assert found.complete
+        assert set(outputs(found)) == {"2", "3", "4"}
+
+
+def test_three_processes_with_one_increment_each():
+    found = explored(c("race", "3", "1"))
+    assert found.complete
+    assert set(outputs(found)) == {"1", "2", "3"}
+
+
+@pytest.mark.parametrize("guard", ["sysv", "posix", "flock"])
+@pytest.mark.parametrize("exhaustive", [False, True])
+def test_a_guarded_counter_has_one_outcome(guard, exhaustive):
+    found = explored(c("race", "2", "2", guard), exhaustive=exhaustive)
+    assert found.complete
+    assert set(outputs(found)) == {"4"}
+
+
+def test_calls_that_would_only_wait_are_left_out_and_nothing_else():
+    short, long = (explored(c("race", "2", "2", "sysv"), exhaustive=e) for e in (False, True))
+    assert short.schedules == comb(4, 2)
+    assert long.schedules > short.schedules
+
+
+@pytest.mark.parametrize("exhaustive", [False, True])
+def test_crossed_semaphores_are_found_to_deadlock(exhaustive):
+    found = explored(c("semaphores", "crossed"), exhaustive=exhaustive)
+    assert found.complete
+    assert set(outputs(found)) == {"done", "deadlock"}
+    sentence = next(o.deadlock for o in found.outcomes if o.deadlock)
+    assert "`child` waits in semop" in sentence
+    assert "`child 2` waits in semop" in sentence
+
+
+def test_three_philosophers_deadlock_one_by_one_and_not_together():
+    assert set(outputs(explored(c("semaphores", "philosophers", "3")))) == {"done", "deadlock"}
+    together = explored(c("semaphores", "together", "3"))
+    assert together.complete
+    assert set(outputs(together)) == {"done"}
+
+
+def test_a_semaphore_made_and_then_initialized_can_be_found_uninitialized(path):
+    found = explored(c("initialize", str(path.parent)))
+    assert set(outputs(found)) == {"the other finds 0", "the other finds 1"}
+
+
+def test_two_creators_without_o_excl_are_both_first(path):
+    assert set(outputs(explored(c("first", str(path))))) == {"first", "first\nfirst"}
+    assert set(outputs(explored(c("first", str(path), "exclusive")))) == {"first"}
+    assert not path.exists()
+
+
+def test_a_wakeup_between_looking_and_pausing_is_lost():
+    found = explored(c("wakeup"))
+    assert set(outputs(found)) == {"told", "deadlock"}
+    assert "pause" in next(o.deadlock for o in found.outcomes if o.deadlock)
+    assert set(outputs(explored(c("wakeup", "safe")))) == {"told"}
+
+
+def test_python_has_the_same_race():
+    found = explored(
+        python(
+            "import mmap, os\n"
+            "memory = mmap.mmap(-1, 4096)\n"
+            "child = os.fork()\n"
+            "value = memory[0]\n"
+            "os.sched_yield()\n"
+            "memory[0] = value + 1\n"
+            "if child == 0: os._exit(0)\n"
+            "os.wait()\n"
+            "print(memory[0])\n"
+        )
+    )
+    assert found.complete
+    assert set(outputs(found)) == {"1", "2"}
+
+
+def test_a_childs_output_can_come_before_and_after_its_parents():
+    program = "import os\nif os.fork() == 0:\n    os.write(1, b'child '); os._exit(0)\nos.write(1, b'parent ')\nos.wait()\n"
+    assert set(outputs(explored(python(program)))) == {"child parent", "parent child"}
+
+
+def test_whether_a_child_has_ended_yet_depends_on_the_order():
+    program = "import os\nif os.fork() == 0: os._exit(0)\nprint(os.waitpid(-1, os.WNOHANG)[0] > 0)\n"
+    assert set(outputs(explored(python(program)))) == {"True", "False"}
+
+
+def test_unrelated_programs_that_meet_in_a_fifo(path):
+    os.mkfifo(path)
+    found = explored(python(f"open({str(path)!r}, 'w').write('hello')"), python(f"print(open({str(path)!r}).read())"))
+    assert found.complete
+    assert set(outputs(found)) == {"hello"}
+    path.unlink()
+
+
+def test_every_outcome_can_be_played_again():
+    program = c("semaphores", "crossed")
+    found = explored(program)
+    for outcome in found.outcomes:
+        film = replay([program], found, outcome)
+        assert "".join(piece.text for piece in film.output) == outcome.output
+        assert {e.who: e.exit for e in film.exits} == outcome.exits
+        assert bool(film.scenes[-1].deadlocks) == bool(outcome.deadlock)
+
+
+def test_the_search_is_the_same_with_one_worker_and_with_two():
+    one, two = (explored(c("race", "2", "1"), jobs=jobs) for jobs in (1, 2))
+    assert (one.schedules, outputs(one)) == (two.schedules, outputs(two))
+
+
+def test_a_bound_is_kept_and_said():
+    found = explored(c("race", "2", "2"), most=5)
+    assert found.schedules == 5
+    assert not found.complete
+    assert [limit.because for limit in found.limits] == ["Stopped after 5, as asked."]
+
+
+def test_an_endless_program_is_said_not_to_end():
+    found = explored(shell("while :; do :; done"), seconds=1.0)
+    assert not found.complete
+    assert found.outcomes[0].ending == "still running after 1 s"
+    assert found.wrong
+
+
+def test_a_program_that_goes_by_the_clock_is_found_out():
+    found = explored(python("import time\nprint(time.time_ns())\n"))
+    assert not found.complete
+    assert "not repeatable" in found.limits[0].because
+
+
+def test_what_one_schedule_leaves_is_told_and_gone_before_the_next():
+    program = python(
+        "import sysv_ipc as s, os\n"
+        "memory = s.SharedMemory(0x6c61626b, s.IPC_CREX, size=10)\n"
+        "if os.fork() == 0: os.sched_yield(); os._exit(0)\n"
+        "os.sched_yield(); os.wait()\n"
+    )
+    found = explored(program)
+    assert found.schedules > 1
+    assert [o.left_behind for o in found.outcomes] == [["System V shared memory"]]
+    assert all(status == 0 for o in found.outcomes for status in o.exits.values())
+    assert "6c61626b" not in Path("/proc/sysvipc/shm").read_text()
+
+
+def test_a_crash_is_an_outcome_of_its_own():
+    found = explored(shell("kill -SEGV $$"))
+    assert found.outcomes[0].crash == "parent"
+    assert found.wrong
+
+
+def test_an_exploration_survives_json():
+    found = explored(c("semaphores", "crossed"))
+    again = Exploration.from_dict(found.to_dict())
+    assert again.to_dict() == found.to_dict()
+    assert again.known == found.known
