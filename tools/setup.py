@@ -24,6 +24,8 @@ VENV = ROOT / ".venv"
 STAMP = VENV / "labkit-setup.json"
 RUNTIME, DEV, UV = "requirements.txt", "requirements-dev.txt", "tools/uv.txt"
 
+NEEDED = (3, 11)
+
 # A program the course runs, and the Debian packages that bring it.
 PROGRAMS = {"bwrap": ["bubblewrap"], "dot": ["graphviz"], "gcc": ["gcc", "libc6-dev"], "make": ["make"]}
 DEV_PROGRAMS = {
@@ -116,10 +118,7 @@ def python_packages():
 
 
 def can_make_venv():
-    return (
-        bool(shutil.which("uv"))
-        or subprocess.call([sys.executable, "-c", "import ensurepip"], stderr=subprocess.DEVNULL) == 0
-    )
+    return shutil.which("uv") is not None or succeeds([sys.executable, "-c", "import ensurepip"])
 
 
 def has_headers():
@@ -135,8 +134,7 @@ def as_root():
     if os.geteuid() == 0:
         return []
     sudo = shutil.which("sudo", path=EVERYWHERE)
-    quiet = {"stdin": subprocess.DEVNULL, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    return [sudo, "-n"] if sudo and subprocess.call([sudo, "-n", "true"], **quiet) == 0 else None
+    return [sudo, "-n"] if sudo and succeeds([sudo, "-n", "true"]) else None
 
 
 def apt(root, line):
@@ -156,7 +154,7 @@ def apt(root, line):
 
 def use_a_new_enough_python():
     """Go on as python3.11 or later, if this one is older."""
-    if sys.version_info >= (3, 11):  # noqa: UP036
+    if sys.version_info[:2] >= NEEDED:
         return
     for minor in range(19, 10, -1):
         other = shutil.which(f"python3.{minor}")
@@ -167,7 +165,7 @@ def use_a_new_enough_python():
 
 def make_venv():
     """`.venv`, with uv in it: it installs in seconds where pip takes a minute."""
-    if (VENV / "bin/python").exists() and subprocess.call([VENV / "bin/python", "-c", ""]) == 0:
+    if (VENV / "bin/python").exists() and succeeds([VENV / "bin/python", "-c", ""]):
         pass
     elif shutil.which("uv"):
         run(["uv", "venv", "--quiet", "--seed", "--clear", "--python", sys.executable, VENV])
@@ -196,8 +194,7 @@ def install_packages(dev):
 def again_from_source(source):
     """The ready-made sysv_ipc of an earlier set-up goes, now that it can be built."""
     check = "import sysv_ipc; assert not sysv_ipc.SEMAPHORE_TIMEOUT_SUPPORTED"
-    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-    stale = source and subprocess.call([VENV / "bin/python", "-c", check], **quiet) == 0
+    stale = source and succeeds([VENV / "bin/python", "-c", check])
     return ["--reinstall-package", "sysv_ipc"] if stale else []
 
 
@@ -250,6 +247,11 @@ def run(command, **options):
     )
     if status != 0:
         sys.exit("Set-up stopped: {} failed.".format(" ".join(map(str, command[:4]))))
+
+
+def succeeds(command):
+    """True when a command ends well; what it says is of no interest."""
+    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True).returncode == 0
 
 
 def names(words):
