@@ -63,6 +63,8 @@ class XRay:
         self._numbers = Numbers()
         self._names = Names(self.names)
         self._recall = Recall()
+        self._proven: dict[tuple[int, ...], tuple[bytes | None, ...]] = {}
+        """Deadlocks that were looked at a second time, with care."""
         self.put_off = False
         """Did the last look leave out something that the next may show?"""
 
@@ -81,12 +83,25 @@ class XRay:
         self._names.programs = self.names
         scene = self._judged(pids, careful=False)
         for _ in range(TRIES):
-            if not scene.deadlocks:
+            if not scene.deadlocks or self._marks(scene) == self._proven:
                 return scene
-            scene, again = self._judged(pids, careful=True), scene
-            if _same_knots(scene, again) and self._still_asleep(scene):
+            scene, before = self._judged(pids, careful=True), scene
+            if _same_knots(scene, before) and self._still_asleep(scene):
+                self._proven = self._marks(scene)
                 return scene
         return dataclasses.replace(scene, deadlocks=())
+
+    def _marks(self, scene: Scene) -> dict[tuple[int, ...], tuple[bytes | None, ...]]:
+        """Each knot, and how often its threads had run: the same marks are the same sleep."""
+        processes = {process.pid: process for process in scene.processes}
+        return {
+            deadlock.processes: tuple(
+                threads.mark(self._recall, thread.tid)
+                for pid in deadlock.processes
+                for thread in processes[pid].threads
+            )
+            for deadlock in scene.deadlocks
+        }
 
     def _judged(self, pids: tuple[int, ...], careful: bool) -> Scene:
         from labkit.waits import judge

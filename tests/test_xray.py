@@ -40,8 +40,8 @@ def test_children_of_a_named_program_bear_its_name_and_grandchildren_too() -> No
     source += "kid, = open(f'/proc/{children[0]}/task/{children[0]}/children').read().split()\n"
     source += "os.kill(int(kid), 9); os.waitpid(children.pop(), 0)"
     with subject(source) as program:
-        names = {program.pid: "server"}
-        scene = picture(program.pid, "pause", "wait4", names=names)
+        camera = XRay({program.pid: "server"})
+        scene = until(lambda: camera.look(program.pid), lambda scene: len(scene.processes) == 3)
     assert [p.name for p in scene.processes] == ["server", "server/child", "server/child 2"]
 
 

@@ -87,6 +87,8 @@ class Stat(NamedTuple):
     """Clock ticks after boot; with the pid it names a process for ever."""
     exit_code: int | None
     """As `wait` gives it; None when not shown."""
+    processor: int
+    """The one it ran on last."""
 
     @property
     def kernel_thread(self) -> bool:
@@ -113,6 +115,7 @@ def parse_stat(line: bytes) -> Stat:
         int(rest[17]),
         int(rest[19]),
         int(rest[49]) if len(rest) > 49 else None,
+        int(rest[36]) if len(rest) > 36 else 0,
     )
 
 

@@ -13,7 +13,7 @@ import time
 from typing import NamedTuple
 
 from labkit.errors import Vanished
-from labkit.kernel import blocked, numbers, proc, syscalls
+from labkit.kernel import asleep, blocked, numbers, proc, syscalls
 from labkit.kernel.files import event_words, parse_epoll
 from labkit.look import Held, Look, parts
 from labkit.look.processes import STATES
@@ -28,7 +28,7 @@ class Sleep(NamedTuple):
 
     schedule: bytes
     since_ns: int
-    """On the monotonic clock: when it was first seen in it."""
+    """On the monotonic clock: when it began, or was first seen."""
     waiting: blocked.Waiting | None
 
 
@@ -39,26 +39,50 @@ class Reading(NamedTuple):
     sleep: Sleep | None
     fresh: bool
     """The first look that saw this sleep."""
+    processor: int
 
 
 def read(look: Look) -> None:
     """Fill `look.threads`."""
-    for pid in look.seen:
-        look.threads[pid] = tuple(_thread(look, pid, tid) for tid in look.seen[pid].threads)
+    found = {pid: [(tid, _read(look, pid, tid)) for tid in seen.threads] for pid, seen in look.seen.items()}
+    if not look.recall.looked:
+        _look_back(look, found)
+    look.recall.looked = True
+    for pid, readings in found.items():
+        look.threads[pid] = tuple([_thread(look, pid, tid, reading) for tid, reading in readings])
 
 
-def _thread(look: Look, pid: int, tid: int) -> Thread:
+def _look_back(look: Look, found: dict[int, list[tuple[int, Reading]]]) -> None:
+    """In a first look: find out how long those who sleep have done so."""
+    sleepers = {
+        b"/proc/%d/task/%d/" % (pid, tid): (pid, at, reading)
+        for pid, readings in found.items()
+        for at, (tid, reading) in enumerate(readings)
+        if reading.sleep is not None and reading.sleep.waiting is not None
+    }
+    now = time.monotonic_ns()
+    where = [(reading.processor, base) for base, (_, _, reading) in sleepers.items()]
+    for base, duration in asleep.durations(where).items():
+        pid, at, reading = sleepers[base]
+        assert reading.sleep is not None
+        known = reading.sleep._replace(since_ns=now - duration)
+        found[pid][at] = found[pid][at][0], reading._replace(sleep=known, fresh=False)
+
+
+def _read(look: Look, pid: int, tid: int) -> Reading:
     seen = look.seen[pid]
-    reading = Reading("X", None, False)
-    first = (seen.schedule, seen.stat.state) if tid == pid else None
+    first = (seen.schedule, seen.stat) if tid == pid else None
     for _ in range(TRIES):
         try:
-            reading = _reading(look, pid, tid, first)
-            break
+            return _reading(look, pid, tid, first)
         except Vanished:
-            break
+            return Reading("X", None, False, 0)
         except _Moved:
-            reading, first = Reading("R", None, False), None
+            first = None
+    return Reading("R", None, False, 0)
+
+
+def _thread(look: Look, pid: int, tid: int, reading: Reading) -> Thread:
     state = STATES.get(reading.state, "sleeping")
     if reading.sleep is None:
         look.recall.asleep.pop(tid, None)
@@ -71,6 +95,12 @@ def _thread(look: Look, pid: int, tid: int) -> Thread:
 
 def _as_told(look: Look, letter: str, state: State) -> State:
     return look.tracing_stop if letter == "t" else state
+
+
+def mark(recall: Recall, tid: int) -> bytes | None:
+    """Its counter of runs in the sleep that was seen last."""
+    known: Sleep | None = recall.asleep.get(tid)
+    return known.schedule if known else None
 
 
 def has_not_run(recall: Recall, pid: int, tid: int) -> bool:
@@ -91,14 +121,15 @@ class _Moved(Exception):
     """It ran while it was being looked at."""
 
 
-def _reading(look: Look, pid: int, tid: int, first: tuple[bytes, str] | None) -> Reading:
+def _reading(look: Look, pid: int, tid: int, first: tuple[bytes, proc.Stat] | None) -> Reading:
     base = b"/proc/%d/task/%d/" % (pid, tid)
-    schedule, state = first or _now(look, base, tid)
-    if state not in "SD" or look.seen[pid].stat.kernel_thread:
-        return Reading(state, None, False)
+    schedule, line = first or _now(look, base, tid)
+    state = line.state
+    if state not in "SD" or line.kernel_thread:
+        return Reading(state, None, False, 0)
     known: Sleep | None = look.recall.asleep.get(tid)
     if known is not None and known.schedule == schedule:
-        return Reading(state, known, False)
+        return Reading(state, known, False, 0)
     try:
         waiting = _waiting(look, pid, base)
     except PermissionError as error:
@@ -106,13 +137,13 @@ def _reading(look: Look, pid: int, tid: int, first: tuple[bytes, str] | None) ->
         waiting = None
     if proc.read_schedule(base) != schedule:
         raise _Moved
-    return Reading(state, Sleep(schedule, time.monotonic_ns(), waiting), True)
+    return Reading(state, Sleep(schedule, time.monotonic_ns(), waiting), True, line.processor)
 
 
-def _now(look: Look, base: bytes, tid: int) -> tuple[bytes, str]:
+def _now(look: Look, base: bytes, tid: int) -> tuple[bytes, proc.Stat]:
     schedule = proc.read_schedule(base)
     line = look.recall.parsed((tid, "thread"), proc.read(base + b"stat"), proc.parse_stat)
-    return schedule, line.state
+    return schedule, line
 
 
 def _waiting(look: Look, pid: int, base: bytes) -> blocked.Waiting | None:

@@ -346,3 +346,19 @@ def test_no_arguments_are_too_strange(call: str, arguments: tuple[int, ...], mem
     found = blocked.waiting(call, arguments, read)
     assert found.call
     assert found.fd is None or -(2**31) <= found.fd < 2**31
+
+
+def test_a_first_look_knows_how_long_it_has_slept_already() -> None:
+    import time
+
+    source = "r, w = os.pipe()\nchild(lambda: os.read(r, 1))\nready()"
+    with subject(source) as program:
+        with XRay() as camera:
+            until(lambda: camera.look(program.pid), lambda scene: _call(scene) == "read")
+            begun = time.monotonic_ns()
+            until(time.monotonic_ns, lambda now: now > begun + 300_000_000)
+        said = XRay().look(program.pid).processes[1].blocked
+        now = time.monotonic_ns()
+    assert said is not None
+    assert said.since_ns is not None
+    assert 200_000_000 < said.since_ns < now - begun + 200_000_000
