@@ -55,12 +55,13 @@ def is_quiet(task: Task, call: Made, instruction: int, *, everything: bool = Fal
         if _path(task, call, 0 if call.name == "access" else 1) == MARKER:
             image.begun = True
         return True
-    if call.name in ("execve", "execveat"):
-        return not image.begun
     if call.name == "restart_syscall":
         return True
     if everything:
+        image.begun = True
         return False
+    if call.name in ("execve", "execveat"):
+        return not image.begun
     if not _begun(task, call, instruction):
         return True
     return call.name in _ALWAYS or _in_library(task, call, instruction) or _housekeeping(task, call)
@@ -112,24 +113,31 @@ def signed32(value: int) -> int:
 
 
 def _begun(task: Task, call: Made, instruction: int) -> bool:
+    """With -c, Python sets SIGINT's handler last."""
     image = task.process.image
     if not image.begun and not image.marked:
+        if image.script:
+            image.begun = _opens_script(task, call, image.script)
+            return False  # opening it is still the interpreter's doing
         if image.script is not None:
-            image.begun = _script_begins(task, call)
+            image.begun = call.name == "rt_sigaction" and call.args[0] == _SIGINT
         else:
             image.begun = not _in_loader(task, instruction)
     return image.begun
 
 
-def _script_begins(task: Task, call: Made) -> bool:
-    """Python opens its script when it is ready to run it; with -c it sets SIGINT's handler last."""
-    script = task.process.image.script
-    if script:
-        if call.name in _ON_PATH and _path(task, call, _ON_PATH[call.name]) == script:
-            task.process.image.begun = True
-            return False
+def _opens_script(task: Task, call: Made, script: str) -> bool:
+    """Python opens its script when it is ready to run it, and may make the path absolute before."""
+    if call.name not in _ON_PATH:
         return False
-    return call.name == "rt_sigaction" and call.args[0] == _SIGINT
+    path = _path(task, call, _ON_PATH[call.name])
+    if path == script:
+        return True
+    try:
+        folder = os.readlink(f"/proc/{task.process.pid}/cwd")
+    except OSError:
+        return False
+    return os.path.normpath(path) == os.path.normpath(os.path.join(folder, script))
 
 
 def _in_loader(task: Task, instruction: int) -> bool:
