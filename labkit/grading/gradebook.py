@@ -119,12 +119,10 @@ td, th {{ text-align: left; padding: .1em 1em .1em 0; }}
 def page(learner: str, marks: Sequence[Mark]) -> str:
     """A page that the learner can read: points, and every report."""
     rows = [f"<tr><td>{html.escape(m.exercise)}<td>{m.points} of {m.out_of}<td>{m.status}" for m in marks]
-    points, out_of = sum(mark.points for mark in marks), sum(mark.out_of for mark in marks)
     reports = [f"<h2>{html.escape(m.exercise)}</h2>\n<pre>{html.escape(m.report)}</pre>" for m in marks]
+    points, out_of = sum(mark.points for mark in marks), sum(mark.out_of for mark in marks)
     return _PAGE.format(
-        title=html.escape(
-            f"{learner}: {sum(m.points for m in marks)} of {sum(m.out_of for m in marks)} points"
-        ),
+        title=html.escape(f"{learner}: {points} of {out_of} points"),
         rows="\n".join(rows),
         reports="\n".join(reports),
     )

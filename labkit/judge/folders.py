@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
 import stat
 from collections.abc import Callable, Iterator
 
@@ -20,15 +19,20 @@ class Folders:
         """The base's path, as the answer knows it."""
         self._open_base = open_base
         self._uid = uid
+        self._count = 0
 
     def path(self, name: str) -> str:
         return f"{self.base}/{name}"
 
     def renew(self, name: str) -> str:
-        """An empty folder of this name; its path as the answer knows it. OSError when that cannot be."""
+        """An empty folder of this name; its path as the answer knows it. OSError when that cannot be.
+
+        An older one is only moved out of the way: it goes when its base goes, however deep it is.
+        """
         with self._base() as base:
             with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(name, dir_fd=base)
+                self._count += 1
+                os.rename(name, f"{name}-{self._count}", src_dir_fd=base, dst_dir_fd=base)
             os.mkdir(name, 0o700, dir_fd=base)
             if self._uid is not None:
                 os.chown(name, self._uid, self._uid, dir_fd=base, follow_symlinks=False)
