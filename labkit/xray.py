@@ -54,15 +54,20 @@ class XRay:
         *,
         all_objects: bool = False,
         tracing_stop: State = "stopped",
+        look_back: bool = False,
     ) -> None:
         self.names: Mapping[int, str] = names if names is not None else {}
         """Root pid -> the program's name; may be changed between looks."""
         self.all_objects = all_objects
         self.tracing_stop: State = tracing_stop
-        """What a process in a tracing stop is said to be: its tracer knows better than the kernel."""
+        """What a process in a tracing stop is said to be: its tracer knows better than the kernel.
+
+        `look_back`: the first look finds out how long everybody has been asleep already.
+        """
         self._numbers = Numbers()
         self._names = Names(self.names)
         self._recall = Recall()
+        self._recall.look_back = look_back
         self._proven: dict[tuple[int, ...], tuple[bytes | None, ...]] = {}
         """Deadlocks that were looked at a second time, with care."""
         self.put_off = False
@@ -136,7 +141,7 @@ def xray(*pids: int, names: Mapping[int, str] | None = None, all: bool = False) 
     """One picture of these processes, all their descendants, and what they share."""
     if not pids:
         raise LabError("Which processes? Give at least one pid.")
-    with XRay(names, all_objects=all) as camera:
+    with XRay(names, all_objects=all, look_back=True) as camera:
         until = time.monotonic() + LONGEST_S
         scene = camera.look(*pids)
         while camera.put_off and time.monotonic() < until:
@@ -161,7 +166,7 @@ def _taken(look: Look, pids: tuple[int, ...], names: Names) -> Scene:
     descriptions.number(look)
     threads.read(look)
     for sort in parts.SORTS:
-        finish = parts.find(sort, "objects")
+        finish = parts.find(sort, "objects") if sort != "sockets" or parts.loaded(sort) else None
         if finish:
             finish(look)
     strangers.complete(look)

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import importlib
+import sys
 from typing import Any
 
 SORTS = ("pipes", "sockets", "memory", "posix", "sysv", "files")
 """In the order they are asked."""
 
 _found: dict[tuple[str, str], Any] = {}
+
+
+def loaded(sort: str) -> bool:
+    """Has anything of this sort been seen?"""
+    return f"labkit.look.{sort}" in sys.modules
 
 
 def find(sort: str, name: str) -> Any:

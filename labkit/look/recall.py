@@ -45,8 +45,8 @@ class Recall:
         """tid -> what it was asleep in, and since when."""
         self.descriptions: Any = None
         """Of `descriptions.py`: how open file descriptions were ordered and numbered."""
-        self.looked = False
-        """There was a look already."""
+        self.look_back = False
+        """Find out, this once, how long everybody has been asleep already."""
         self.scan: Any = None
         """Of `outside.py`: what processes outside the picture held, and when."""
         self.kept: dict[Hashable, Any] = {}

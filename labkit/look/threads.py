@@ -45,9 +45,9 @@ class Reading(NamedTuple):
 def read(look: Look) -> None:
     """Fill `look.threads`."""
     found = {pid: [(tid, _read(look, pid, tid)) for tid in seen.threads] for pid, seen in look.seen.items()}
-    if not look.recall.looked:
+    if look.recall.look_back:
         _look_back(look, found)
-    look.recall.looked = True
+        look.recall.look_back = False
     for pid, readings in found.items():
         look.threads[pid] = tuple([_thread(look, pid, tid, reading) for tid, reading in readings])
 

@@ -14,7 +14,7 @@ from kernel.subjects import picture, subject, until
 
 from labkit.kernel import blocked, numbers
 from labkit.scene import Blocked, Process, Scene
-from labkit.xray import XRay
+from labkit.xray import XRay, xray
 
 END_OF_GRANDCHILDREN = """
 grandchildren = open(f"/proc/{children[0]}/task/{children[0]}/children").read().split()
@@ -357,7 +357,7 @@ def test_a_first_look_knows_how_long_it_has_slept_already() -> None:
             until(lambda: camera.look(program.pid), lambda scene: _call(scene) == "read")
             begun = time.monotonic_ns()
             until(time.monotonic_ns, lambda now: now > begun + 300_000_000)
-        said = XRay().look(program.pid).processes[1].blocked
+        said = xray(program.pid).processes[1].blocked
         now = time.monotonic_ns()
     assert said is not None
     assert said.since_ns is not None
