@@ -18,8 +18,8 @@ from labkit.errors import LabError
 
 SCOPE = "LABKIT_SCOPE"
 SCRATCH = "LABKIT_SCRATCH"
-LOCK = "owner.lock"
-"""A file in the scratch folder, locked as long as the owner of a notebook's programs lives."""
+LOCK = "owned"
+"""A file in a scratch folder that the owner of a notebook's programs removes with it."""
 
 _PATH_MAX = 107
 """Bytes that fit in a Unix socket's address, less the zero at its end (unix(7))."""

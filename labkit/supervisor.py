@@ -24,7 +24,8 @@ from typing import Any
 from labkit import names
 from labkit.errors import LabError
 from labkit.kernel import syscalls
-from labkit.owner import belongings, wire
+from labkit.owner import journal, wire
+from labkit.owner.belongings import Belongings
 from labkit.owner.family import Family
 from labkit.programs import Command
 from labkit.scene import Scene
@@ -147,7 +148,7 @@ class Supervisor:
         self._replies: dict[int, dict[str, Any]] = {}
         self.pid: int | None = None
         self.notebook: int | None = None
-        self._folder = ""
+        self._journal = ""
         self.alive = True
         self._process = self._start_owner(theirs)
         theirs.close()
@@ -303,7 +304,7 @@ class Supervisor:
                 watch.callback(head["scene"])
             return
         if event == "ready":
-            self.pid, self.notebook, self._folder = head["pid"], head["notebook"], head["folder"]
+            self.pid, self.notebook, self._journal = head["pid"], head["notebook"], head["journal"]
         elif event == "reply":
             self._replies[head["id"]] = head
         elif program is not None:
@@ -342,29 +343,29 @@ class Supervisor:
         for program in living:
             self._note(program, {"event": "exit", "status": program.status, "why": "owner"})
         if self.notebook is not None:
-            end_family(self.notebook)
-            journal = belongings.Journal.read(os.path.join(self._folder, belongings.JOURNAL))
-            if journal is not None:
-                belongings.remove(journal)
-                belongings.empty(self._folder, keep="sources")
+            end_family(self.notebook, journal.read(self._journal))
         for program in living:
             self._note(program, {"event": "gone"})
         with self._changed:
             self._changed.notify_all()
 
 
-def end_family(notebook: int) -> None:
-    """End every process that bears this notebook's mark, and reap those that became our children."""
+def end_family(notebook: int, left: journal.Journal | None) -> None:
+    """End every process that bears this notebook's mark, reap those that became ours, remove what is theirs."""
     family = Family(notebook)
-    while True:
+    belongings = Belongings(left) if left is not None else None
+    family.freeze()
+    if belongings is not None:
+        belongings.look(family.members, family.ever)
+    while family.members:
         family.kill()
         for pid in list(family.members):
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
         family.look(always=True)
-        if not family.members:
-            return
         time.sleep(0.001)
+    if belongings is not None:
+        belongings.remove()
 
 
 def _why_not_started(program: Program) -> str:

@@ -94,7 +94,10 @@ class FrontEnd:
     def close(self) -> None:
         """End the kernel."""
         self.client.stop_channels()
+        process = self.manager.provisioner.process if self.manager.provisioner else None
         self.manager.shutdown_kernel(now=False)
+        if process is not None:
+            process.wait(TIMEOUT_S)
         self.manager.cleanup_resources()
 
     def __enter__(self) -> FrontEnd:

@@ -199,10 +199,10 @@ def born_ns(path: str) -> int | None:
     return seconds * 10**9 + nanoseconds if mask & _STATX_BTIME else None
 
 
-def queue_changed_ns(name: str) -> int | None:
-    """When a POSIX queue was made or last used; its filesystem keeps no time of birth."""
+def queue_changed(name: str) -> int | None:
+    """When a POSIX queue was made or last used, in whole seconds: its filesystem keeps no more."""
     found = _queue(name)
-    return None if found is None else found.st_ctime_ns
+    return None if found is None else int(found.st_ctime)
 
 
 # --- removing ---------------------------------------------------------------------------------------

@@ -35,11 +35,13 @@ def start(arguments: list[str]) -> int:
     kernel += [f"--IPKernelApp.extra_extensions={EXTENSION}"]
     reason = room.why_no_room()
     if reason is None:
-        status = guard.run(room.in_room(kernel, private=_scratch(), most_processes=_MOST_PROCESSES), parent)
+        kernel = room.in_room(kernel, private=_scratch(), most_processes=_MOST_PROCESSES)
+        ending = guard.Ending(afterwards=_remove_belongings)
     else:
         os.environ[room.NO_ROOM] = reason
         names.begin()
-        status = guard.run(kernel, parent, guard.Ending(_GRACE_S, _remove_belongings))
+        ending = guard.Ending(_GRACE_S, _remove_belongings)
+    status = guard.run(kernel, parent, ending)
     if os.getppid() != parent:
         _remove_connection(arguments)
     return status
@@ -54,14 +56,12 @@ def _jupyter() -> int:
 
 
 def _remove_belongings() -> None:
-    """Without a room, what the owner of the programs knew to be theirs, if it was killed before it could."""
+    """What the owner of the programs knew to be theirs, if it was killed before it could remove it."""
     from labkit.owner import belongings
 
-    folder = os.environ[names.SCRATCH]
-    journal = belongings.Journal.read(os.path.join(folder, belongings.JOURNAL))
-    if journal is not None:
-        belongings.remove(journal)
-    belongings.empty(folder)
+    belongings.sweep()
+    if room.NO_ROOM in os.environ:
+        belongings.empty(os.environ[names.SCRATCH])
 
 
 def _remove_connection(arguments: list[str]) -> None:

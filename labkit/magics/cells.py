@@ -54,8 +54,9 @@ def unload(shell: Any) -> None:
 
 
 def definition(name: str) -> Command:
-    """The command that a cell has defined under this name."""
-    return _definition(name)[0]
+    """The command that a cell has defined under this name, made anew."""
+    command, options = _definition(name)
+    return _made(command.language, options, command.source, command.label, command.first_line)
 
 
 def _definition(name: str) -> tuple[Command, Options]:
@@ -101,8 +102,7 @@ def _run_program(shell: Any) -> Callable[[str], None]:
             if (value := getattr(given, field.name)) and field.name != "save"
         }
         options = dataclasses.replace(options, **{"background": False, "save": False, **changed})
-        if changed.keys() & {"args", "env", "cwd"}:
-            command = _made(command.language, options, command.source, command.label, command.first_line)
+        command = _made(command.language, options, command.source, command.label, command.first_line)
         start(shell, command, options)
 
     return run_program

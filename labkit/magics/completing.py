@@ -6,7 +6,9 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
-_IN_CALL = re.compile(r"""\b(?:stop|wait|kill|pause|resume|watch|film|explore)\([^()]*(["'])(?P<start>[^"'()]*)$""")
+_IN_CALL = re.compile(
+    r"""\b(?:stop|wait|kill|pause|resume|watch|film|explore)\([^()]*(["'])(?P<start>[^"'()]*)$"""
+)
 _IN_MAGIC = re.compile(r"^\s*%(?P<magic>run_program|stop|kill|pause|resume)\s+(?:.*\s)?(?P<start>[^\s]*)$")
 
 

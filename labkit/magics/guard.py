@@ -49,7 +49,9 @@ def end() -> None:
 
 def _audit(event: str, _: object) -> None:
     if event in _REFUSED and os.getpid() == _guarded and not _is_library(sys._getframe(1)):
-        raise LabError(f"{_REFUSED[event]}: begin the cell with %%program, and it runs as a program of its own.")
+        raise LabError(
+            f"{_REFUSED[event]}: begin the cell with %%program, and it runs as a program of its own."
+        )
 
 
 def _is_library(caller: FrameType) -> bool:

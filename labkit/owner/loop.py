@@ -19,7 +19,7 @@ from typing import Any
 from labkit import names
 from labkit.kernel import inotify, remains, syscalls
 from labkit.owner import limits, marks, reading, spawn, wire
-from labkit.owner.belongings import Belongings
+from labkit.owner.belongings import Belongings, sweep
 from labkit.owner.family import Family, send, state
 from labkit.owner.pictures import Pictures
 from labkit.owner.program import GRACE_S, Program
@@ -46,7 +46,7 @@ class Owner:
         self.family = Family(self.notebook)
         self.programs: dict[int, Program] = {}
         """Those of which some process still lives, by number."""
-        self.belongings = Belongings(self.notebook, names.folder())
+        self.belongings = Belongings.begin(self.notebook, own_folder())
         self.pictures = Pictures(self)
         self.running = True
         self._epoll = select.epoll()
@@ -71,8 +71,9 @@ class Owner:
             self.add(syscalls.pidfd_open(self.notebook_pid), self._on_notebook_end)
         with contextlib.suppress(OSError):
             self.add(inotify.creations_in(remains.SHM), self._on_creation)
-        who = {"pid": os.getpid(), "notebook": self.notebook, "folder": self.belongings.folder}
+        who = {"pid": os.getpid(), "notebook": self.notebook, "journal": self.belongings.journal.path}
         self.tell({"event": "ready", **who})
+        sweep()
         try:
             while self.running:
                 self._turn()
@@ -291,6 +292,7 @@ class Owner:
             signal.sigtimedwait({signal.SIGCHLD}, 0.01)
             self.reap()
             self.family.look(always=True)
+
         self.belongings.remove()
 
     # --- what the notebook may ask ------------------------------------------------------------------
@@ -413,6 +415,17 @@ class Owner:
                 os.write(fd, b"\x04")
         os.close(fd)
         program.stdin = None
+
+
+def own_folder() -> str:
+    """The notebook's scratch folder; a folder in it for an owner within a program of another owner."""
+    folder = names.folder()
+    file = os.path.join(folder, names.LOCK)
+    try:
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL | os.O_WRONLY | os.O_CLOEXEC, 0o600))
+    except FileExistsError:
+        return os.path.join(folder, f"owner-{os.getpid()}")
+    return folder
 
 
 def main(descriptor: int, notebook_pid: int) -> None:

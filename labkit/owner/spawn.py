@@ -9,9 +9,12 @@ Some facts about starting:
   When such a leader ends, the terminal's foreground group gets SIGHUP: a parent that ends before its
   child would kill it. In a real terminal the leader is the shell, not the program.
 - Ignored signals and the signal mask are inherited over exec.
+- PR_SET_PDEATHSIG would end the program at once when its owner is killed, before anybody could see
+  what it holds.
 
 What follows for us: the program leads its own session, with no controlling terminal. Its output and
-error are two ptys without echo and translation. All signals are as a new program expects them.
+error are two ptys without echo and translation. All signals are as a new program expects them, and
+whoever adopts it from a dead owner ends it.
 """
 
 from __future__ import annotations
@@ -25,7 +28,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
-from labkit.kernel import syscalls
 from labkit.owner import marks
 
 OTHER_USER = 65534
@@ -105,7 +107,6 @@ def _child(order: Order, given: int | None, out: int, err: int, tell: int) -> No
     what = order.argv[0]
     try:
         os.setsid()
-        syscalls.die_with_parent(signal.SIGKILL)
         given = os.open(os.devnull, os.O_RDONLY) if given is None else given
         for target, fd in enumerate((given, out, err)):
             os.dup2(fd, target)
