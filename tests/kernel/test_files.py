@@ -135,6 +135,22 @@ ready(epoll=epoll.fileno(), copy=copy, number=number)
         assert watched == (WatchedFd(program.facts["number"], "readable", socket.id),)
 
 
+def test_a_watched_eventfd_that_was_closed_is_not_taken_for_another():
+    source = """
+counter = os.eventfd(7)
+epoll = select.epoll()
+epoll.register(counter, select.EPOLLIN)
+copy = os.dup(counter)
+os.close(counter)
+timer = libc.timerfd_create(1, 0)
+os.dup2(os.open("/dev/null", os.O_RDONLY), counter)
+ready(epoll=epoll.fileno(), counter=counter)
+"""
+    with subject(source) as program:
+        watched = held(picture(program.pid), program.pid, program.facts["epoll"]).watching
+        assert watched == (WatchedFd(program.facts["counter"], "readable", None),)
+
+
 def test_what_is_shared_by_fork_is_one_object_and_keeps_its_id():
     source = (
         EVENTS

@@ -163,6 +163,16 @@ def test_a_lock_that_a_stranger_holds(path):
         assert waiter(scene, "flock").blocked.object == lock.id
 
 
+def test_a_stranger_who_waits_is_named(path):
+    holder = with_path(path, "fd = os.open(PATH, os.O_RDWR)\nfcntl.flock(fd, fcntl.LOCK_EX)\nready()")
+    source = with_path(
+        path, "child(lambda: fcntl.flock(os.open(PATH, os.O_RDWR), fcntl.LOCK_EX))\nready(child=children[0])"
+    )
+    with subject(holder) as program, subject(source) as stranger:
+        picture(stranger.pid, "flock")
+        assert one(picture(program.pid), "lock").waiting == (stranger.facts["child"],)
+
+
 def test_a_lock_disappears_from_the_picture_when_it_is_given_up(path):
     source = with_path(
         path,
