@@ -176,7 +176,7 @@ def test_whatever_is_handed_in_gets_a_status_and_a_sentence(tmp_path: Path) -> N
         "deleted": "no cell for this exercise",
         "empty": "no notebook",
         "linked": "no notebook",
-        "renamed": "'pipes/write_al', no exercise",
+        "renamed": "'pipes/write_al', which is no exercise",
     }.items():
         assert words in found[who]["note"]
 

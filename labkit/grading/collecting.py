@@ -88,9 +88,7 @@ def _read(path: Path, folder: Path, known: set[str], made: Submission) -> None:
     for answer in notebooks.all_answers(notebook):
         name = answer.exercise
         if name not in known:
-            made.problems.append(
-                f"{shown} has a cell for {name[:60]!r}, which is no exercise of this course."
-            )
+            made.problems.append(f"{shown} has a cell for {name[:60]!r}, which is no exercise here.")
         elif name in made.answers or name in made.notes:
             made.notes[name] = "There is more than one cell for this exercise: the first counts."
         elif len(answer.text) > MOST_TEXT:
