@@ -25,12 +25,13 @@ _MODES: dict[int, Mode] = {os.O_RDONLY: "r", os.O_WRONLY: "w", os.O_RDWR: "rw"}
 
 def read(look: Look) -> None:
     """Fill `look.held`."""
+    same = _untouched(look)
     for pid, seen in look.seen.items():
         if seen.ended:
             look.held[pid] = []
             continue
         try:
-            look.held[pid] = _table(look, pid, seen.witness)
+            look.held[pid] = _table(look, pid, seen.witness, same)
         except Vanished:
             look.held[pid] = []
         except OSError as error:
@@ -38,12 +39,26 @@ def read(look: Look) -> None:
             look.refused("the descriptors", pid, error)
 
 
-def _table(look: Look, pid: int, witness: int) -> list[Held]:
+def _untouched(look: Look) -> dict[tuple[int, int], Held]:
+    """Rows that nobody can have changed: of pipes all of whose holders are seen, and slept since the last
+    look. (A descriptor's flags are changed by whoever shares its description, so all of them count.)"""
+    if not look.outside.is_known():
+        return {}
+    still = {pid for pid, seen in look.seen.items() if seen.still}
+    return {
+        (row.pid, row.fd): row
+        for rows in look.recall.idle.values()
+        if all(row.pid in still for row in rows)
+        for row in rows
+    }
+
+
+def _table(look: Look, pid: int, witness: int, same: dict[tuple[int, int], Held]) -> list[Held]:
     rows = []
     base = b"/proc/%d/" % witness
     for fd in _numbers(look, pid, base):
         try:
-            rows.append(_row(look, pid, fd, base))
+            rows.append(same.get((pid, fd)) or _row(look, pid, fd, base))
         except Vanished:
             continue
     return rows

@@ -124,12 +124,19 @@ class Outside:
     def scan(self) -> Scan:
         """The last scan, or a new one when that is too old or of another picture."""
         if self._scan is None:
-            last: Scan | None = self._look.recall.scan
-            inside = frozenset(self._look.seen)
-            if self.fresh or last is None or last.inside != inside or last.is_old():
-                last = self._look.recall.scan = Scan(inside)
-            self._scan = last
+            if not self.is_known():
+                self._look.recall.scan = Scan(frozenset(self._look.seen))
+            self._scan = self._look.recall.scan
         return self._scan
+
+    def is_known(self) -> bool:
+        """Will this look go by the scan of the last one?"""
+        last: Scan | None = self._look.recall.scan
+        return (
+            last is not None
+            and not (self.fresh or last.is_old())
+            and last.inside == frozenset(self._look.seen)
+        )
 
     def holders(self, link: bytes) -> list[tuple[int, int]]:
         """(pid, fd) of everybody outside who has something of this name: `pipe:[123]`."""

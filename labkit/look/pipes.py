@@ -36,9 +36,13 @@ def descriptors(look: Look, held: list[Held]) -> None:
             pipe.readers.append(row)
         if how in ("w", "rw"):
             pipe.writers.append(row)
+    look.recall.idle = {}
     with pipes.Scratch() as scratch:
         for id, pipe in ends.items():
-            look.add(_pipe(look, id, pipe, scratch))
+            made = _pipe(look, id, pipe, scratch)
+            look.add(made)
+            if made.others is False and made.kind == "pipe":
+                look.recall.idle[id] = pipe.rows
 
 
 def objects(look: Look) -> None:

@@ -39,6 +39,8 @@ class Recall:
         self.tables_of: Any = None
         self.tables_described: dict[int, Any] = {}
         """All tables of the last look as its Scene had them, and what they were made of."""
+        self.idle: dict[str, list[Any]] = {}
+        """Pipes without a name that nobody outside holds -> the rows of their holders."""
         self.mounts: dict[int, bytes] = {}
         """Mount number of pipefs and sockfs -> how their links begin: `pipe:[`, `socket:[`."""
         self.asleep: dict[int, Any] = {}
