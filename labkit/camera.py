@@ -258,10 +258,10 @@ class _Camera:
             self.written.append(Written(piece.who, piece.stream, text, len(self.frames)))
 
     def _name_of(self, pid: int) -> str | None:
-        for process in reversed(self.conductor.processes):
-            if process.pid == pid:
-                return process.name
-        return None
+        task = self.conductor.tasks.get(pid)
+        if task is not None:
+            return task.who
+        return next((p.name for p in reversed(self.conductor.processes) if p.pid == pid), None)
 
     # --- the end -------------------------------------------------------------------------------------
 

@@ -192,6 +192,9 @@ class Conductor:
         while task.tid in self.tasks and not (task.state == "ready" and task.process.image.program):
             if task.state == "ready":
                 self._let_go(task)
+            elif task.state == "call":
+                task.state = "running"
+                ptrace.resume_to_exit(task.tid)
             self._settle()
 
     def _new_task(self, tid: int, process: Led) -> Task:

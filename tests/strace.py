@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pty
 import re
-import subprocess
+import signal
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,22 +14,41 @@ from labkit.film import Film
 from labkit.kernel.calls import CALLS
 
 _LINE = re.compile(r"^(\d+) +(.*)$")
-_CALL = re.compile(r"^(\w+)\((.*)\) += (-?\w+|\?)(?: (E\w+))?")
+_CALL = re.compile(r"^(\w+)\((.*)\) += (-?\w+|\?)(?:<[^>]*>)?(?: (E\w+))?")
 _UNFINISHED = re.compile(r"^(\w+)\((.*) <unfinished \.\.\.>$")
 _RESUMED = re.compile(r"^<\.\.\. (\w+) resumed>(.*)$")
+_OUTPUT = re.compile(r"^(write|writev|pwrite64|sendfile|splice|tee)\(\d+</dev/(pts/\d+|tty)>")
 MAKES = ("clone", "clone3", "fork", "vfork")
 
 Story = dict[tuple[int, ...], list[tuple[str, object]]]
 """By path of creation: (name, result), where a result that differs from run to run is `ok`."""
 
 
-def traced(argv: Sequence[str], **options: object) -> Story:
-    """Run a command under strace."""
+def traced(argv: Sequence[str]) -> Story:
+    """Run a command under strace, with a terminal for its output."""
     with tempfile.NamedTemporaryFile(mode="r", suffix=".strace") as log:
         names = ",".join(sorted(set(CALLS) - {"restart_syscall", "rt_sigreturn"}))
-        command = ["strace", "-f", "-qq", "-o", log.name, "-e", f"trace={names}", "--", *argv]
-        subprocess.run(command, check=False, stdin=subprocess.DEVNULL, timeout=60, **options)  # type: ignore[call-overload]
+        command = ["strace", "-f", "-y", "-qq", "-o", log.name, "-e", f"trace={names}", "--", *argv]
+        pid, master = pty.fork()
+        if pid == 0:
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+            os.closerange(3, 65536)
+            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGXFSZ):
+                signal.signal(number, signal.SIG_DFL)
+            os.execvp(command[0], command)
+        _drain(master)
+        os.waitpid(pid, 0)
+        os.close(master)
         return _story(Path(log.name).read_text(errors="replace"))
+
+
+def _drain(master: int) -> None:
+    while True:
+        try:
+            if not os.read(master, 65536):
+                return
+        except OSError:
+            return
 
 
 def of_film(film: Film) -> Story:
@@ -35,15 +56,23 @@ def of_film(film: Film) -> Story:
     paths: dict[str, tuple[int, ...]] = {}
     story: Story = {}
     children: dict[tuple[int, ...], int] = {}
+    waiting: list[tuple[int, ...]] = []
     for frame in film.frames:
+        if paths and frame.who not in paths:
+            owner = waiting[-1]
+            children[owner] = children.get(owner, 0) + 1
+            paths[frame.who] = (*owner, children[owner])
         path = paths.setdefault(frame.who, (0,))
+        if frame.call in MAKES and frame.blocked:
+            waiting.append(path)
         if frame.call is None or frame.blocked or frame.call == "rt_sigreturn":
             continue
         story.setdefault(path, []).append((frame.call, result(frame.call, frame.result)))
         if frame.call in MAKES and (frame.result or -1) > 0 and " = " in frame.text:
             child = frame.text.rsplit(" = ", 1)[1]
-            children[path] = children.get(path, 0) + 1
-            paths[child] = (*path, children[path])
+            if child not in paths:
+                children[path] = children.get(path, 0) + 1
+                paths[child] = (*path, children[path])
     return story
 
 
@@ -69,7 +98,7 @@ def _story(text: str) -> Story:
         if resumed := _RESUMED.match(rest):
             rest = f"{resumed[1]}({halves.pop((pid, resumed[1]), '')}{resumed[2]}"
         call = _CALL.match(rest)
-        if call and not _private_memory(call[1], call[2]):
+        if call and not _private_memory(call[1], call[2]) and not _OUTPUT.match(rest):
             rows.append((pid, call[1], _value(call[3], call[4]), rest))
     for pid, name, value, _ in rows:
         path = paths.setdefault(pid, (0,)) if not paths else paths.get(pid)
