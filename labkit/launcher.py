@@ -29,7 +29,7 @@ def _hook(kind, error, trace):
     """Print an uncaught exception as Python does, less the frames of this file."""
     import traceback
 
-    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+    while trace is not None and trace.tb_frame.f_code.co_filename == _run.__code__.co_filename:
         trace = trace.tb_next
     traceback.print_exception(kind, error.with_traceback(trace), trace)
     if kind is EOFError and "reading a line" in str(error):
@@ -59,8 +59,11 @@ def _end_by_sigint():
 
 
 def _run(path, label, arguments):
-    with open(path, encoding="utf-8") as file:
-        source = file.read()
+    if path == "-":  # another user, who may not read the notebook's files
+        source = os.environ.pop("LABKIT_SOURCE")
+    else:
+        with open(path, encoding="utf-8") as file:
+            source = file.read()
     sys.argv = arguments
     if not sys.flags.safe_path:
         sys.path[0] = ""

@@ -96,6 +96,27 @@ def c(
     return replace(command, warnings=warnings)
 
 
+def as_other_user(command: Command) -> Command:
+    """The same command for a user who may not read the notebook's files."""
+    if command.language != "python":
+        return command
+    python, _, file, *rest = command.argv
+    with open(file, encoding="utf-8") as written, open(LAUNCHER, encoding="utf-8") as launcher:
+        env = {**command.env, "LABKIT_SOURCE": written.read()}
+        argv = (_python_of_everybody(python), "-c", launcher.read(), "-", *rest)
+    return replace(command, argv=argv, env=env)
+
+
+def _python_of_everybody(python: str) -> str:
+    """An interpreter that every user can start: this one, or the system's when this one lies in a home."""
+    folder = os.path.dirname(os.path.realpath(python))
+    while folder != "/":
+        if not os.stat(folder).st_mode & 0o001:
+            return shutil.which("python3", path="/usr/local/bin:/usr/bin:/bin") or python
+        folder = os.path.dirname(folder)
+    return python
+
+
 def environment(changes: Mapping[str, str] | None = None) -> dict[str, str]:
     """The environment a program starts with: the notebook's, less Jupyter's own plumbing."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(_PLUMBING)}

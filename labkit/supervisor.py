@@ -21,12 +21,13 @@ import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from labkit import names
+from labkit import names, room
 from labkit.errors import LabError
 from labkit.kernel import syscalls
 from labkit.owner import journal, wire
 from labkit.owner.belongings import Belongings
 from labkit.owner.family import Family
+from labkit.owner.spawn import ANOTHER_USER
 from labkit.programs import Command
 from labkit.scene import Scene
 
@@ -371,8 +372,18 @@ def end_family(notebook: int, left: journal.Journal | None) -> None:
 def _why_not_started(program: Program) -> str:
     if program.failure is None:
         return f"{program.name} could not be started: the supervisor died. Run the cell again."
-    reason = os.strerror(program.failure["errno"])
-    return f"{program.name} could not be started: {program.failure['what']}: {reason}."
+    number, what = program.failure["errno"], program.failure["what"]
+    if what == ANOTHER_USER:
+        return _why_no_other_user(program.name)
+    return f"{program.name} could not be started: {what}: {os.strerror(number)}."
+
+
+def _why_no_other_user(name: str) -> str:
+    """There is no second user: why, and what would help."""
+    why = f"{name} cannot run as another user: "
+    if room.inside():
+        return why + "a room has one user only. As root, use the kernel Python 3 with %load_ext labkit."
+    return why + f"only root may change users, and this notebook belongs to user {os.getuid()}."
 
 
 _current: Supervisor | None = None

@@ -212,6 +212,27 @@ def test_a_flood_is_cut_with_a_sentence(shell: InteractiveShell, capsys: Capture
     assert os.path.getsize(path[1]) == 5_000_000
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may change users")
+@pytest.mark.parametrize(
+    ("line", "body"),
+    [
+        ("%%program", "import os\nprint(os.getuid())\nopen('/etc/shadow')"),
+        ("%%shell", "id -u; cat /etc/shadow"),
+        ("%%c", '#include <stdio.h>\n#include <unistd.h>\nint main(void) { printf("%d\\n", getuid()); return 1; }'),
+    ],
+)
+def test_a_program_can_be_another_users(
+    shell: InteractiveShell, capsys: Captured, line: str, body: str
+) -> None:
+    cell(shell, f"{line} guest --as-other-user", body)
+    said = capsys.readouterr()
+    assert said.out.startswith("65534\n")
+    assert said.out.endswith("guest ended with exit status 1\n")
+    assert "launcher" not in said.err
+    if line != "%%c":
+        assert "Permission denied" in said.out + said.err
+
+
 # --- the notebook's own process ---------------------------------------------------------------------
 
 

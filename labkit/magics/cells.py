@@ -13,7 +13,7 @@ from labkit.magics.byname import Interrupted, programs, stop, wait
 from labkit.magics.options import Options, parse
 from labkit.magics.printing import Printer, note
 from labkit.magics.screen import Screen
-from labkit.programs import Command, c, python, shell
+from labkit.programs import Command, as_other_user, c, python, shell
 from labkit.supervisor import Program
 
 __all__ = ["definition", "load", "make", "programs", "start", "stop", "unload", "wait"]
@@ -149,7 +149,7 @@ def start(shell: Any, command: Command, options: Options) -> Program:
         printer.say(command.warnings)
     interactive = not options.background and options.stdin is None and typing_in.can_ask(shell, screen)
     program = supervisor.connect().start(
-        command,
+        as_other_user(command) if options.other_user else command,
         on_output=lambda _, stream, data: printer.write(stream, data),
         on_event=lambda program, event: note(program, printer, event),
         stdin=options.stdin,

@@ -19,6 +19,7 @@ from labkit.kernel.remains import Thing
 from labkit.owner import journal
 from labkit.owner.family import Family
 from labkit.owner.journal import Journal
+from labkit.owner.spawn import OTHER_USER
 
 _PATIENCE_S = 0.2
 
@@ -52,10 +53,10 @@ class Belongings:
         pids_ever = {*ever, *self.journal.ever}
         known, suspected = set(self._known), set(self._suspected)
         for owned in remains.system_v():
-            if owned.uid == self.journal.user and owned.thing not in self._before:
+            if self._is_user(owned.uid) and owned.thing not in self._before:
                 (known if self._is_ours(owned, pids_ever) else suspected).add(owned.thing)
         for thing, uid in remains.in_shm():
-            if uid == self.journal.user and thing not in self._before:
+            if self._is_user(uid) and thing not in self._before:
                 (known if self._prefix in thing.name else suspected).add(thing)
         known |= self._held(pids)
         suspected -= known
@@ -94,6 +95,10 @@ class Belongings:
             return owned.creator in ever
         return any(pid in ever for pid in owned.users)
 
+    def _is_user(self, uid: int | None) -> bool:
+        """The notebook's user, or the other user that root's programs may run as."""
+        return uid == self.journal.user or (self.journal.user == 0 and uid == OTHER_USER)
+
     def _is_new(self, thing: Thing) -> bool:
         """True when it came into being after the owner did, and is its user's."""
         if thing in self._known:
@@ -102,7 +107,7 @@ class Belongings:
         if thing.kind == "posix-mq":
             changed = remains.queue_changed(thing.name)
             return changed is not None and changed >= began // 10**9
-        if thing in self._before or _user_of(thing.name) != self.journal.user:
+        if thing in self._before or not self._is_user(_user_of(thing.name)):
             return False
         born = remains.born_ns(thing.name)
         return thing.kind == "posix" or (born is not None and born >= began)

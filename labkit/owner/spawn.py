@@ -19,6 +19,8 @@ whoever adopts it from a dead owner ends it.
 
 from __future__ import annotations
 
+import contextlib
+import errno
 import os
 import pty
 import resource
@@ -32,6 +34,9 @@ from labkit.owner import marks
 
 OTHER_USER = 65534
 """`nobody`: the user that owns nothing."""
+
+ANOTHER_USER = "another user"
+"""What could not be had, when it was that."""
 
 
 @dataclass
@@ -111,15 +116,18 @@ def _child(order: Order, given: int | None, out: int, err: int, tell: int) -> No
         for target, fd in enumerate((given, out, err)):
             os.dup2(fd, target)
         marks_and_limits(order)
-        if order.other_user:
-            what = "another user"
-            _become(OTHER_USER)
         what = order.cwd
         os.chdir(order.cwd)
+        program = _found(order) if order.other_user else None
+        if order.other_user:
+            what = ANOTHER_USER
+            _become(OTHER_USER)
         what = order.argv[0]
         for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        if program is not None:
+            os.execve(program, list(order.argv), dict(order.env))
         os.execvpe(order.argv[0], list(order.argv), dict(order.env))
     except OSError as error:
         os.write(tell, f"{error.errno} {what}".encode())
@@ -135,6 +143,14 @@ def marks_and_limits(order: Order) -> None:
         hard = resource.getrlimit(which)[1]
         value = value if hard == resource.RLIM_INFINITY else min(value, hard)
         resource.setrlimit(which, (value, value))
+
+
+def _found(order: Order) -> int:
+    """The program as a descriptor: another user may not be able to walk to where it lies."""
+    for folder in [""] if "/" in order.argv[0] else os.get_exec_path(dict(order.env)):
+        with contextlib.suppress(FileNotFoundError):
+            return os.open(os.path.join(folder, order.argv[0]), os.O_RDONLY | os.O_CLOEXEC)
+    raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
 
 
 def _become(user: int) -> None:
