@@ -217,7 +217,8 @@ def inet_from_proc(pid: int) -> dict[int, InetFacts]:
     found = {}
     for name in _PROC_FILES:
         try:
-            found.update(parse_proc_inet(name, proc.read(b"/proc/%d/net/%s" % (pid, name.encode()), whole=True)))
+            text = proc.read(b"/proc/%d/net/%s" % (pid, name.encode()), whole=True)
+            found.update(parse_proc_inet(name, text))
         except (Vanished, OSError):  # no IPv6 here, or gone
             continue
     return found
