@@ -170,7 +170,9 @@ def explain(complaint: str) -> str:
         return f"part of /proc is hidden here, as containers do ({complaint}). {_CONTAINER}"
     if _seccomp_filter():
         return f"a seccomp filter, as containers have, refuses new namespaces ({complaint}). {_CONTAINER}"
-    return f"bubblewrap could not make one; it said: {complaint or 'nothing'}."
+    if "No permissions to create new namespace" in complaint:
+        return "new namespaces are refused here, as in a chroot or a locked-down container."
+    return f"bubblewrap could not make one; it said: {complaint.rstrip('.') or 'nothing'}."
 
 
 _CONTAINER = (

@@ -279,5 +279,21 @@ def test_a_setting_that_forbids_rooms_is_named_with_its_remedy(
     assert remedy in room.explain("bwrap: setting up uid map: Permission denied")
 
 
+def test_in_a_chroot_the_reason_is_a_sentence(tmp_path: Path) -> None:
+    """The kernel makes no user namespace for a process whose root is not its mount namespace's."""
+    if os.geteuid() != 0:
+        pytest.skip("only root may change its root")
+    work = tmp_path / "root"
+    work.mkdir()
+    code = "import os, sys; from labkit import room; os.chroot('/proc/self/cwd'); print(room.why_no_room())"
+    steps = [f"mount --bind / {work}", f"mount --bind /proc {work}/proc", f"mount --bind /dev {work}/dev"]
+    steps += [f"cd {work}", f'exec {sys.executable} -c "{code}"']
+    command = ["unshare", "--mount", "sh", "-c", " && ".join(steps)]
+    run = subprocess.run(command, capture_output=True, text=True)
+    if run.returncode != 0 and "ermitted" in run.stderr:
+        pytest.skip(f"this root may not mount: {run.stderr}")
+    assert run.stdout == "new namespaces are refused here, as in a chroot or a locked-down container.\n"
+
+
 def test_an_unknown_complaint_is_passed_on() -> None:
     assert "it said: bwrap: the moon is full" in room.explain("bwrap: the moon is full")
