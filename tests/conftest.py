@@ -8,6 +8,10 @@ import tempfile
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("labkit", deadline=None)  # a busy machine is no bug
+settings.load_profile("labkit")
 
 pytest_plugins = ["pytester", "leaks"]
 

@@ -82,6 +82,13 @@ def test_a_process_says_what_it_does_and_what_it_has_open() -> None:
     )
 
 
+def test_no_word_of_a_scene_commands_the_terminal() -> None:
+    odd = process(P, "a", Blocked("\x1b[31mread", 3), threads=(Thread(P, "sleeping"), Thread(7, "running")))
+    drawn = text(Scene((odd,), limits=(Limit("\x1b[2J", "\x07"),)))
+    assert "\x1b" not in drawn
+    assert "\x07" not in drawn
+
+
 def test_limits_come_last() -> None:
     limited = dataclasses.replace(holding(blank("pipe")), limits=(Limit("levels", "the kernel says no"),))
     assert text(limited).splitlines()[-1] == "not visible here: levels: the kernel says no"

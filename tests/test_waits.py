@@ -134,6 +134,11 @@ def test_nothing_is_said_of_a_reader_that_is_about_to_see_the_end() -> None:
     assert found(scene(process(P, "a", reading(3, "pipe-1"), {3: ("pipe-1", "r")}))) == []
 
 
+def test_one_who_is_about_to_see_the_end_can_still_be_waited_for() -> None:
+    stuck, ending = both_ends(C, "child"), process(D, "child 2", reading(5, "pipe-2"), {5: ("pipe-2", "r")})
+    assert found(scene(process(P, "parent", waiting(C, D)), stuck, ending)) == [(C,)]
+
+
 def test_nothing_is_said_of_a_shell_pipeline_that_runs() -> None:
     line = scene(
         process(P, "sh", waiting(C, D)),
@@ -159,6 +164,12 @@ def test_a_process_may_be_woken_through_its_own_pipe_by_a_handler() -> None:
 def test_a_server_that_keeps_its_own_fifo_open_waits_for_strangers() -> None:
     server = process(P, "server", reading(3, "fifo-1"), {3: ("fifo-1", "rw")})
     assert found(scene(server)) == []
+
+
+def test_such_a_server_is_not_stuck_because_a_client_waits_for_it() -> None:
+    server = process(P, "server", reading(3, "fifo-1"), {3: ("fifo-1", "rw"), 4: ("fifo-2", "w")})
+    client = process(C, "client", reading(5, "fifo-2"), {5: ("fifo-2", "r"), 6: ("fifo-1", "w")})
+    assert found(scene(server, client)) == []
 
 
 def test_both_sides_of_two_fifos_reading() -> None:
@@ -306,6 +317,12 @@ def test_the_operation_that_blocks_is_the_first_that_the_values_do_not_allow() -
     assert found(stuck()) == []
 
 
+def test_waiting_for_zero_is_waiting_too() -> None:
+    one = process(P, "a", taking("sysv-sem-1", (1, 0)))
+    other = process(C, "b", taking("sysv-sem-1", (0, -1)))
+    assert found(scene(one, other, objects=(semaphores("sysv-sem-1", (0, 1), (P, C)),))) == [(P, C)]
+
+
 def test_crossed_posix_semaphores() -> None:
     maps = (mapping("posix-sem-1"), mapping("posix-sem-2"))
     crossed = scene(
@@ -396,6 +413,31 @@ def test_both_ends_of_a_socket_pair_reading() -> None:
 )
 def test_nothing_is_said_of_a_socket_that_may_yet_be_served(more: dict[str, object]) -> None:
     assert found(talking(**more)) == []
+
+
+def test_nothing_is_said_of_a_socket_when_a_table_in_the_picture_is_hidden() -> None:
+    talk = talking()
+    secret = dataclasses.replace(both_ends(D, "secret"), descriptors=None)
+    assert found(dataclasses.replace(talk, processes=(*talk.processes, secret))) == []
+
+
+def test_nothing_is_said_of_a_socket_whose_other_end_somebody_unseen_may_have() -> None:
+    talk = talking()
+    shared = dataclasses.replace(talk.objects[1], others=None)  # type: ignore[call-arg]
+    assert found(dataclasses.replace(talk, objects=(talk.objects[0], shared))) == []
+
+
+def test_one_who_holds_both_ends_of_a_socket_pair_alone() -> None:
+    def alone(others: bool | None) -> Scene:
+        one, two = (
+            socket("unix-socket-1", "unix-socket-2"),
+            socket("unix-socket-2", "unix-socket-1", others=others),
+        )
+        fds = {3: ("unix-socket-1", "rw"), 4: ("unix-socket-2", "rw")}
+        return scene(process(P, "a", reading(3, "unix-socket-1"), fds), objects=(one, two))  # type: ignore[arg-type]
+
+    assert found(alone(False)) == [(P,)]
+    assert found(alone(None)) == []
 
 
 def test_a_server_in_accept_is_idle() -> None:

@@ -1,7 +1,7 @@
 """The colours and sizes of still pictures.
 
 Each stands at 3 to 1 or better against white and against a dark page (#111111), and white ink at 4.5
-to 1 or better against each fill: `tests/test_draw.py` does the sums.
+to 1 or better against each fill: `tests/test_pictures.py` does the sums.
 """
 
 from __future__ import annotations
