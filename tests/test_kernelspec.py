@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -28,6 +29,13 @@ from labkit.kernelspec import installing
 needs_room = pytest.mark.skipif(room.why_no_room() is not None, reason=f"no room here: {room.why_no_room()}")
 
 START_S = 60
+
+
+@pytest.fixture
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache folder of this test's own."""
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -99,6 +107,16 @@ def test_a_busy_kernel_is_interrupted(refuse: Any) -> None:
 
 
 @needs_room
+def test_a_room_that_was_killed_leaves_no_files(cache: Path) -> None:
+    with kernel() as (manager, client):
+        client.execute(f"get_ipython().run_cell_magic('program', 'maker &', {MAKER!r})", reply=True)
+        process = manager.provisioner.process  # type: ignore[union-attr]
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait(START_S)
+        until(lambda: not [file for file in (cache / "labkit").rglob("*") if file.is_file()])
+
+
+@needs_room
 def test_restarting_gives_a_new_room() -> None:
     with kernel() as (manager, client):
         assert value(client, "os.mkdir('/dev/shm/old')") is None
@@ -139,17 +157,18 @@ time.sleep(1000)
 """
 
 
-def test_without_a_room_known_objects_go_even_when_kernel_and_owner_are_killed_at_once() -> None:
+def test_without_a_room_known_objects_go_even_when_kernel_and_owner_are_killed_at_once(cache: Path) -> None:
     with kernel(preexec_fn=sandboxes.like_docker()) as (manager, client):
         client.execute(f"get_ipython().run_cell_magic('program', 'maker &', {MAKER!r})", reply=True)
-        journal = Path(value(client, "os.environ['LABKIT_SCRATCH']")) / "journal.json"
-        until(lambda: '"sysv-shm"' in journal.read_text())
+        scratch = Path(value(client, "os.environ['LABKIT_SCRATCH']"))
+        until(lambda: "sysv-shm" in "".join(file.read_text() for file in (cache / "labkit").rglob("*.json")))
         process = manager.provisioner.process  # type: ignore[union-attr]
         for pid, _ in leaks.below(process.pid):
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         process.wait(START_S)
-        assert not journal.parent.exists()
+        assert not scratch.exists()
+        assert not [file for file in (cache / "labkit").rglob("*") if file.is_file()]
 
 
 @contextlib.contextmanager
@@ -164,7 +183,10 @@ def jupyter_server(folder: Path, refuse: Any) -> Iterator[tuple[subprocess.Popen
     try:
         until(lambda: [*run.glob("jpserver-*.json")] or server.poll() is not None)
         (about,) = run.glob("jpserver-*.json")
-        base = json.loads(about.read_text())["url"].rstrip("/")
+        told = json.loads(about.read_text())
+        base = told["url"].rstrip("/")
+        with socket.socket() as probe:
+            until(lambda: probe.connect_ex(("127.0.0.1", told["port"])) == 0)
 
         def ask(path: str, body: object = None) -> Any:
             data = None if body is None else json.dumps(body).encode()
