@@ -198,7 +198,7 @@ class Feed:
         behind = False
         for view, names in views.items():
             picture = changes.only(scene, names)
-            if picture["processes"]:
+            if any(p["state"] not in ("zombie", "dead") for p in picture["processes"]):
                 if view.status == "waiting":
                     view.status = "live"
                 if view.due(now):

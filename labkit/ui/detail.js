@@ -19,7 +19,7 @@ export function detail(scene, key) {
 /** @param {Thing} p @param {Scene} scene */
 function ofProcess(p, scene) {
   return [
-    html("h3", {}, `${clean(p.name)}, pid ${p.pid}`),
+    html("p", { class: "lk-heading" }, `${clean(p.name)}, pid ${p.pid}`),
     html("p", {}, `${doing(p)}${p.command ? " — " : ""}`, p.command ? html("code", {}, clean(p.command)) : null),
     descriptorTable(p, scene),
     ...(p.mappings?.length ? [mappingTable(p, scene)] : []),
@@ -66,7 +66,7 @@ function signalList(signals) {
 /** @param {Thing} o @param {Scene} scene */
 function ofObject(o, scene) {
   return [
-    html("h3", {}, clean(o.name)),
+    html("p", { class: "lk-heading" }, clean(o.name)),
     html("p", {}, `${kindInWords(o.kind)}${o.notes?.length ? `. ${clean(o.notes.join("; "))}` : ""}`),
     table("What the kernel says", ["what", "value"], fields(o, scene)),
     ...(o.messages ? [messageTable(o)] : []),

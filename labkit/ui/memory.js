@@ -55,7 +55,7 @@ function strip(view, width, y) {
   if (!view.pages) return [name, text("pages not visible here", 112, y + 11, "lk-quiet")];
   const flat = view.pages.flatMap((/** @type {[number, string]} */ [n, kind]) => Array(Math.min(n, 16)).fill(kind)).slice(0, 12);
   const squares = flat.map((/** @type {string} */ kind, /** @type {number} */ i) => box(112 + i * 13, y + 1, 11, 12, `lk-page lk-page-${kind}`, 2));
-  const kinds = [...new Set(flat)].map((kind) => PAGE[kind] ?? clean(kind)).join(", ");
-  const words = `${view.prot ? clean(view.prot) + " " : ""}${kinds}`;
+  const kinds = ["private", "shared", "absent"].filter((kind) => flat.includes(kind)).map((kind) => PAGE[kind] ?? clean(kind)).join(", ");
+  const words = view.prot ? `${kinds} (${clean(view.prot)})` : kinds;
   return [name, ...squares, text(fit(words, width - 136 - flat.length * 13, 11, 0.52), 118 + flat.length * 13, y + 11, "lk-quiet")];
 }

@@ -2,7 +2,7 @@
 
 import { box, text } from "./svg.js";
 import { OBJECT } from "./sizes.js";
-import { fit, kindInWords, levels, sentence } from "./words.js";
+import { fit, fitEnd, kindInWords, levels, sentence } from "./words.js";
 import { drawMemory } from "./memory.js";
 import { drawPipe, isFull, levelWords } from "./pipe.js";
 import { drawQueue } from "./queue.js";
@@ -43,7 +43,7 @@ function title(objects, width) {
   const right = fit(BARE.has(o.kind) ? levelWords(o) : beside(o), width - 110, 12, 0.5);
   const room = width - 34 - right.length * 6.3;
   return [
-    text(fit(name, Math.max(90, room), 14, 0.62), BARE.has(o.kind) ? 4 : 14, 17, "lk-title"),
+    text((name.startsWith("/") ? fitEnd : fit)(name, Math.max(90, room), 14, 0.62), BARE.has(o.kind) ? 4 : 14, 17, "lk-title"),
     text(right, width - (BARE.has(o.kind) ? 4 : 12), 17, `lk-quiet lk-end ${BARE.has(o.kind) && isFull(o) ? "lk-full" : ""}`),
   ];
 }

@@ -50,7 +50,7 @@ export function makePicture(hooks) {
   return {
     element,
     show,
-    pick: (key) => boxes.querySelectorAll("[data-key]").forEach((b) => set(b, { "aria-pressed": b.getAttribute("data-key") === key })),
+    pick: (key) => boxes.querySelectorAll(".lk-hit").forEach((b) => set(b, { "aria-pressed": keyOf(b) === key })),
   };
 }
 
@@ -79,7 +79,7 @@ function showBoxes(plan, dead, parent, known) {
     showBox(at.key, at, at.objects[0], signature, parent, known, () => drawObject(at, before), objectLabel(at.objects));
   }
   for (const [key, box] of known) if (!seen.has(key)) leave(key, box, known);
-  const first = parent.querySelector('[tabindex="0"]') ?? parent.querySelector("[data-key]");
+  const first = parent.querySelector('[tabindex="0"]') ?? parent.querySelector(".lk-hit");
   if (first) set(first, { tabindex: 0 });
 }
 
@@ -87,7 +87,8 @@ function showBoxes(plan, dead, parent, known) {
 function showBox(key, at, thing, signature, parent, known, draw, label) {
   let entry = known.get(key);
   if (!entry) {
-    const element = svg("g", { class: "lk-box", "data-key": key, role: "button", tabindex: -1, "aria-pressed": false });
+    const hit = svg("rect", { class: "lk-hit", rx: 9, role: "button", tabindex: -1, "aria-pressed": false });
+    const element = svg("g", { class: "lk-box", "data-key": key }, svg("g", { "aria-hidden": "true" }), hit);
     entry = { element, signature: "", thing };
     known.set(key, entry);
     parent.append(element);
@@ -95,8 +96,9 @@ function showBox(key, at, thing, signature, parent, known, draw, label) {
   }
   entry.element.style.transform = `translate(${at.x}px, ${at.y}px)`;
   if (entry.signature === signature) return;
-  set(entry.element, { "aria-label": label });
-  entry.element.replaceChildren(...draw());
+  const [drawing, hit] = entry.element.children;
+  set(hit, { "aria-label": label, width: at.width, height: at.height });
+  drawing.replaceChildren(...draw());
   entry.signature = signature;
   const previous = entry.thing;
   entry.thing = thing;
@@ -107,7 +109,8 @@ function showBox(key, at, thing, signature, parent, known, draw, label) {
 function leave(key, box, known) {
   known.delete(key);
   if (calm()) return box.element.remove();
-  set(box.element, { "data-key": null, tabindex: null, "aria-hidden": "true" });
+  set(box.element, { "data-key": null });
+  box.element.querySelector(".lk-hit")?.remove();
   box.element.animate([{ opacity: 1 }, { opacity: 0 }], 250).finished.then(() => box.element.remove(), () => box.element.remove());
 }
 
@@ -163,9 +166,14 @@ function packet(parent, line) {
   motion.finished.then(() => dot.remove(), () => dot.remove());
 }
 
+/** What an element in a box belongs to. @param {Element} element */
+function keyOf(element) {
+  return element.closest("[data-key]")?.getAttribute("data-key") ?? null;
+}
+
 /** @param {EventTarget | null} target @param {{onPick: (key: string) => void}} hooks */
 function pickAt(target, hooks) {
-  const key = target instanceof Element ? target.closest("[data-key]")?.getAttribute("data-key") : null;
+  const key = target instanceof Element ? keyOf(target) : null;
   if (key) hooks.onPick(key);
 }
 
@@ -178,7 +186,7 @@ function onKey(event, element, hooks) {
   const step = { ArrowDown: 1, ArrowUp: -1 }[event.key];
   if (!step) return;
   event.preventDefault();
-  const all = /** @type {SVGElement[]} */ ([...element.querySelectorAll("[data-key]")]);
+  const all = /** @type {SVGElement[]} */ ([...element.querySelectorAll(".lk-hit")]);
   const at = all.indexOf(/** @type {SVGElement} */ (document.activeElement));
   const next = all[(at + step + all.length) % all.length];
   for (const other of all) set(other, { tabindex: other === next ? 0 : -1 });

@@ -125,7 +125,7 @@ function makeBar(film, more) {
   const element = html("div", { class: "lk-buttons", role: "toolbar", "aria-label": "film" }, home,
     button("first", "first", "first frame", "Home"), button("back", "back", "one frame back", "left arrow"), play,
     button("next", "next", "one frame on", "right arrow"), button("last", "last", "last frame", "End"),
-    button("wait", "next wait", "next time somebody waits", "n"), speed, where);
+    button("wait", "next wait", "next wait: go to where somebody waits", "n"), speed, where);
   return { element, play, speed, where, home, range, call };
 }
 

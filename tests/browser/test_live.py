@@ -72,12 +72,12 @@ def test_the_picture_moves_while_a_cell_runs_and_a_button_says_that_it_waits(
     assert (
         page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status") == "busy"
     )
-    page.click(".labkit [data-key^='p']:not([data-key^='pipe'])")
-    page.select_option(".labkit .lk-controls select", "SIGUSR1")
+    page.click(".labkit [data-key^='p']:not([data-key^='pipe']) .lk-hit")
+    page.select_option(".labkit .lk-controls select", "SIGCONT")
     page.click(".labkit .lk-controls button >> text=send")
-    page.wait_for_selector(".lk-asked >> text=/waits until the running cell|SIGUSR1 was sent/")
+    page.wait_for_selector(".lk-asked >> text=/waits until the running cell|SIGCONT was sent/")
     page.evaluate("window.jupyterapp.commands.execute('notebook:interrupt-kernel')")
-    page.wait_for_selector(".lk-asked >> text=SIGUSR1 was sent")
+    page.wait_for_selector(".lk-asked >> text=SIGCONT was sent")
 
 
 def test_freeze_holds_the_picture_and_step_goes_on(notebook: Callable[..., Any]) -> None:
@@ -101,11 +101,11 @@ def test_stopping_a_program_from_the_picture_ends_it_and_leaves_the_last_picture
 ) -> None:
     opened = watching(notebook)
     page = opened.page
-    page.click(".labkit [data-key^='p']:not([data-key^='pipe'])")
+    page.click(".labkit [data-key^='p']:not([data-key^='pipe']) .lk-hit")
     page.click(".labkit .lk-controls button >> text=stop writer")
     page.wait_for_selector(".labkit[data-status=ended]")
     assert page.inner_text(".lk-state") == "ended: this is the last picture"
-    assert page.query_selector(f"{TUBE} >> text=empty")
+    assert page.query_selector(".labkit .lk-name >> text=writer")
     assert opened.errors == []
 
 
@@ -131,6 +131,7 @@ def test_a_view_says_that_it_is_stale_when_its_kernel_restarts(notebook: Callabl
         "() => void window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.restart()"
     )
     opened.page.wait_for_selector(".labkit[data-status=stale] .lk-state >> text=stale")
+    opened.wait_idle()
 
 
 def test_running_the_cell_again_leaves_one_view_and_no_thread_behind(notebook: Callable[..., Any]) -> None:
