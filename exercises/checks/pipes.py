@@ -35,34 +35,34 @@ def _nothing_for_nothing(answer):
 @write_all.criterion(points=2)
 def despite_a_signal(answer):
     """writes everything when a signal interrupts it in a full pipe"""
-    data = answer.fresh_bytes(1_000_000)
+    data = answer.fresh_bytes(300_000)
     r, w = answer.pipe()
     running = answer.call("write_all", w, data, handle=["SIGUSR1"])
     running.wait_asleep("write", otherwise="It returned before all bytes could have been written.")
     running.signal("SIGUSR1")
     _expect(r.read_all(), data, running)
-    return "1000000 of 1000000 bytes arrived."
+    return "300000 of 300000 bytes arrived."
 
 
 @write_all.criterion(points=2)
 def without_blocking(answer):
     """writes everything into a non-blocking pipe whose reader is slow"""
-    data = answer.fresh_bytes(1_000_000)
+    data = answer.fresh_bytes(300_000)
     r, w = answer.pipe()
     running = answer.call("write_all", w.set_nonblocking(), data)
     _wait_full(running, r)
     _expect(r.read_all(), data, running)
-    return "1000000 of 1000000 bytes arrived."
+    return "300000 of 300000 bytes arrived."
 
 
 @write_all.criterion(points=1)
 def asleep_while_full(answer):
     """sleeps until there is room in a full non-blocking pipe"""
-    data = answer.fresh_bytes(1_000_000)
+    data = answer.fresh_bytes(300_000)
     r, w = answer.pipe()
     running = answer.call("write_all", w.set_nonblocking(), data)
     _wait_full(running, r)
-    calls = running.sleeps_in()
+    calls = running.sleeps_in(*WAITS)
     if running.ended:
         _expect(r.read_all(), data, running)
     if not calls & set(WAITS):
@@ -75,7 +75,7 @@ def asleep_while_full(answer):
 @write_all.criterion(points=1)
 def nobody_reads(answer):
     """tells its caller when nobody can read any more"""
-    data = answer.fresh_bytes(1_000_000)
+    data = answer.fresh_bytes(300_000)
     r, w = answer.pipe()
     running = answer.call("write_all", w, data)
     received = r.read_exactly(100_000)
@@ -85,7 +85,7 @@ def nobody_reads(answer):
     raised = running.raised()
     if raised is None:
         fail(
-            "The reader went away after 100000 of 1000000 bytes, and `write_all` returned as if all was well."
+            "The reader went away after 100000 of 300000 bytes, and `write_all` returned as if all was well."
         )
     if raised != "BrokenPipeError":
         running.check()
@@ -176,12 +176,12 @@ def every_writer(answer):
 @read_to_end.criterion(points=1)
 def more_than_fits(answer):
     """returns more than a pipe can hold"""
-    data = answer.fresh_bytes(1_000_000)
+    data = answer.fresh_bytes(300_000)
     running, writer = _reading(answer)
     writer.write(data)
     writer.close()
     _expect_returned(running, data)
-    return "It returned all 1000000 bytes."
+    return "It returned all 300000 bytes."
 
 
 @read_to_end.criterion(points=1)

@@ -13,11 +13,11 @@ looks whether it is in a deadlock, and ends the criterion when its time is over.
 
 from __future__ import annotations
 
-import base64
 import fcntl
 import os
 import select
 import shutil
+import signal
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -131,7 +131,11 @@ class Answer:
         handle: Sequence[str],
         stdin: End | None = None,
     ) -> Running:
-        job |= {"text": self.text, "folder": self.folder, "handle": list(handle)}
+        job |= {
+            "text": self.text,
+            "folder": self.folder,
+            "handle": [int(getattr(signal, name)) for name in handle],
+        }
         job |= {"limits": self._limits, "environment": _environment()}
         out, theirs = os.pipe()
         null = os.open(os.devnull, os.O_RDONLY)
@@ -234,14 +238,18 @@ class Answer:
             end.close()
 
 
+def _numbers(names: Sequence[str]) -> list[int]:
+    return [int(getattr(signal, name)) for name in names]
+
+
 def _plain(arguments: Sequence[Any], given: list[End]) -> list[Any]:
-    """Arguments as JSON; an end becomes the number that the answer will know it by."""
+    """Arguments as plain data; an end becomes the number that the answer will know it by."""
     plain: list[Any] = []
     for argument in arguments:
         if isinstance(argument, End):
             plain.append(3 + given.index(argument))
         elif isinstance(argument, bytes):
-            plain.append({"bytes": base64.b64encode(argument).decode("ascii")})
+            plain.append(bytes(argument))
         else:
             plain.append(argument)
     return plain

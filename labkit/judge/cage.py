@@ -7,7 +7,7 @@ Linux kernel: pids from SCM_CREDENTIALS, ends from pidfds, exit statuses from th
 from __future__ import annotations
 
 import contextlib
-import json
+import marshal
 import os
 import signal
 import socket
@@ -83,7 +83,7 @@ class Cage:
 
     def _spawn(self, job: dict[str, Any], stdio: Sequence[int], given: Sequence[int]) -> Spawned:
         ours, theirs = _pair()
-        paper = _memfd(json.dumps(job).encode())
+        paper = _memfd(marshal.dumps(job))
         try:
             socket.send_fds(self._ready(), [b"start"], [paper, *stdio, theirs.fileno(), *given])
         finally:
@@ -108,7 +108,7 @@ class Cage:
     def _start(self, control: int) -> subprocess.Popen[bytes]:
         with contextlib.ExitStack() as stack:
             fds = [control]
-            argv = [*self.wall.argv, sys.executable, "-I", NURSERY, str(control)]
+            argv = [*self.wall.argv, sys.executable, "-IS", NURSERY, str(control), *_libraries()]
             if self.wall.seccomp:
                 fds.append(_memfd(seccomp_filter()))
                 stack.callback(os.close, fds[-1])
@@ -174,7 +174,7 @@ class Cage:
         if self.wall.own_files and self._nursery is not None:
             if self._watch is None:
                 self._watch = Watch(f"/proc/{self.nursery_pid}/root")
-            self._watch.look(self._below())
+            self._watch.look(self._below)
 
     # --- ending ---
 
@@ -241,6 +241,11 @@ def sender(ancillary: list[tuple[int, int, bytes]]) -> int:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
             return int(_CREDENTIALS.unpack(data[: _CREDENTIALS.size])[0])
     return 0
+
+
+def _libraries() -> list[str]:
+    """Where an answer's imports are looked for, besides Python's own library: found once, here, by us."""
+    return [path for path in sys.path if path.endswith("-packages")] + [str(PACKAGE.parent)]
 
 
 def _pair() -> tuple[socket.socket, socket.socket]:

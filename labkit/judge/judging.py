@@ -96,12 +96,15 @@ class Judged:
         self.exercise, self.text, self.listen, self.cage = exercise, text, listen, cage
         self._left: list[str] = []
         self._held = 0
+        self._objects: dict[str, str] | None = None
+        """What can outlive a process, as it was after the last criterion; None when that is not known."""
         self._shown: set[str] = set()
 
     def one(self, criterion: Criterion) -> Result:
         """Whether a criterion holds."""
         answer = Answer(self.text, self.cage, criterion.seconds, self.exercise.language, self.listen)
-        before = self.cage.objects()
+        before = self._objects or self.cage.objects()
+        self._objects = None
         try:
             seen, picture, held = criterion.check(answer) or "", "", True
             self._left += self._left_behind(answer, before)
@@ -129,7 +132,7 @@ class Judged:
             run.wait_ended()
         answer.wait_quiet(lambda: not self.cage.processes())
         found = [f"a process that {_doing(pid)}" for pid in self.cage.processes()]
-        now = self.cage.objects()
+        self._objects = now = self.cage.objects()
         found += sorted(words for identity, words in now.items() if identity not in before)
         files = set(answer.files()) - set(self.exercise.may_leave)
         return found + [f"the file `{printable(name, 60)}`" for name in sorted(files)]

@@ -21,6 +21,7 @@ what root can have in a notebook's room, where /proc cannot be mounted again. `n
 
 from __future__ import annotations
 
+import functools
 import os
 import platform
 import struct
@@ -70,7 +71,7 @@ class Wall:
 
 def walls(slot: int = 0) -> Iterator[Wall]:
     """The walls to try, strongest first. `slot` numbers the rooms that exist at a time."""
-    bwrap = room.bubblewrap()
+    bwrap = _bubblewrap()
     if bwrap:
         yield strict(bwrap, slot)
         own_ipc = [bwrap, "--unshare-user", "--unshare-ipc", "--die-with-parent"]
@@ -79,6 +80,7 @@ def walls(slot: int = 0) -> Iterator[Wall]:
     yield Wall("none")
 
 
+@functools.cache
 def strict(bwrap: str, slot: int) -> Wall:
     """The wall for strangers."""
     uid = FIRST_UID + slot if os.geteuid() == 0 else None
@@ -92,6 +94,9 @@ def strict(bwrap: str, slot: int) -> Wall:
     argv += ["--chdir", "/", "--seccomp", SECCOMP_FD, "--"]
     argv += _as_uid(uid) if uid is not None else []
     return Wall("strict", tuple(argv), own_ipc=True, own_files=True, seccomp=True, uid=uid)
+
+
+_bubblewrap = functools.cache(room.bubblewrap)
 
 
 def _as_uid(uid: int) -> list[str]:
@@ -157,6 +162,7 @@ _NUMBER, _ARCHITECTURE, _ARGUMENT = 0, 4, 16
 _TIOCSTI, _TIOCLINUX = 0x5412, 0x541C
 
 
+@functools.cache
 def seccomp_filter(machine: str | None = None) -> bytes:
     """The filter as BPF: `struct sock_filter` one after the other."""
     machine = machine or platform.machine()

@@ -15,7 +15,7 @@ from __future__ import annotations
 import contextlib
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from labkit.exercises import Failed
 
@@ -36,12 +36,12 @@ class Watch:
         """The room's root directory, as /proc shows it."""
         self._next = 0.0
 
-    def look(self, pids: Iterable[int]) -> None:
+    def look(self, pids: Callable[[], Iterable[int]]) -> None:
         """Fails when these processes, all of the room, take too much."""
         if time.monotonic() < self._next:
             return
         self._next = time.monotonic() + EVERY_S
-        if sum(map(_resident, pids)) > MOST_MEMORY:
+        if sum(map(_resident, pids())) > MOST_MEMORY:
             raise Failed(f"It took more than {MOST_MEMORY >> 20} MB of memory, and was stopped.")
         if _files(f"{self._root}/tmp") + _files(f"{self._root}/dev/shm") > MOST_FILES:
             raise Failed(f"It made more than {MOST_FILES} files, and was stopped.")
