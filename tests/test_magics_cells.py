@@ -334,6 +334,22 @@ def test_when_the_supervisor_dies_its_programs_end_and_the_next_cell_works(kerne
         assert live.run("%%shell\necho works") == "works\n"
 
 
+def test_the_notebooks_own_process_is_in_the_picture_without_its_plumbing(live: FrontEnd) -> None:
+    live.run("import os\nfrom labkit import supervisor")
+    code = "print([(p.name, [d.fd for d in p.descriptors]) for p in supervisor.current().scene().processes])"
+    assert live.run(code) == "[]\n"
+    live.run("ends = os.pipe(); os.write(ends[1], b'hello')")
+    live.run("%%shell sleeper &\nsleep 100")
+    text = live.run(code + "\nprint(ends, [o.head for o in supervisor.current().scene().objects if o.kind == 'pipe'])")
+    live.run("labkit.stop(); [os.close(fd) for fd in ends]")
+    ends = re.search(r"\((\d+), (\d+)\)", text)
+    assert ends
+    assert f"('notebook', [{ends[1]}, {ends[2]}])" in text
+    assert "'sleeper'" in text
+    assert "[b'hello']" in text
+    assert live.run(code) == "[]\n"
+
+
 def test_errors_of_ours_have_no_traceback(live: FrontEnd) -> None:
     for code in ("%%program --nope\npass", "labkit.stop('nobody')", "%run_program", "labkit.name('a/b')"):
         text = live.run(code)

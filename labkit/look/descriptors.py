@@ -58,9 +58,11 @@ def _table(look: Look, pid: int, witness: int, same: dict[tuple[int, int], Held]
     base = b"/proc/%d/" % witness
     for fd in _numbers(look, pid, base):
         try:
-            rows.append(same.get((pid, fd)) or _row(look, pid, fd, base))
+            row = same.get((pid, fd)) or _row(look, pid, fd, base)
         except Vanished:
             continue
+        if look.plumbing is None or not look.plumbing(row):
+            rows.append(row)
     return rows
 
 

@@ -21,6 +21,7 @@ from labkit.kernel import inotify, remains, syscalls
 from labkit.owner import limits, marks, reading, spawn, wire
 from labkit.owner.belongings import Belongings, sweep
 from labkit.owner.family import Family, send, state
+from labkit.owner.notebook import Notebook
 from labkit.owner.pictures import Pictures
 from labkit.owner.program import GRACE_S, Program
 
@@ -47,6 +48,7 @@ class Owner:
         self.programs: dict[int, Program] = {}
         """Those of which some process still lives, by number."""
         self.belongings = Belongings.begin(self.notebook, own_folder())
+        self.notebook_process = Notebook(notebook_pid)
         self.pictures = Pictures(self)
         self.running = True
         self._epoll = select.epoll()

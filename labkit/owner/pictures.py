@@ -6,6 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from labkit.owner.family import state
+from labkit.owner.notebook import NAME
 from labkit.scene import Limit, Scene
 
 if TYPE_CHECKING:
@@ -47,12 +48,7 @@ class Pictures:
             many = Limit("the programs", f"there are {len(pids)} processes; up to {MOST_SHOWN} are shown")
             return Scene(limits=(many,)).to_dict()
         try:
-            if self._xray is None:
-                from labkit.xray import XRay
-
-                self._xray = XRay({})
-            self._xray.names = {p.pid: p.name for p in self._owner.programs.values()}
-            scene: Scene = self._xray.look(*_roots(pids))
+            scene = self._taken(_roots(pids))
         except Exception as error:
             problem = f"looking failed ({type(error).__name__}: {error})"
             scene = Scene(limits=(Limit("the programs", problem),))
@@ -63,16 +59,32 @@ class Pictures:
         now = time.monotonic()
         if self.next_look is None or now < self.next_look:
             return
-        if self._owner.sender.waiting or not (self._owner.programs or self._running or self._last is None):
+        running = bool(self._owner.programs) or self._owner.notebook_process.worth_showing()
+        if self._owner.sender.waiting or not (running or self._running or self._last is None):
             self.next_look = now + PERIOD_S
             return
-        self._running = bool(self._owner.programs)
+        self._running = running
         scene = self.now()
         self.next_look = max(now + PERIOD_S, time.monotonic() + PERIOD_S / 2)
         told = without_clocks(scene)
         if told != self._last:
             self._last = told
             self._owner.tell({"event": "scene", "scene": scene})
+
+    def _taken(self, roots: list[int]) -> Scene:
+        notebook = self._owner.notebook_process
+        if self._xray is None:
+            from labkit.xray import XRay
+
+            self._xray = XRay({})
+            self._xray.plumbing = notebook.is_plumbing
+            self._xray.childless = frozenset({notebook.pid})
+        self._xray.names = {p.pid: p.name for p in self._owner.programs.values()}
+        if not notebook.worth_showing():
+            taken: Scene = self._xray.look(*roots)
+            return taken
+        self._xray.names[notebook.pid] = NAME
+        return notebook.without_plumbing(self._xray.look(notebook.pid, *roots))
 
 
 def _roots(pids: list[int]) -> list[int]:

@@ -1,0 +1,106 @@
+"""The notebook's own process in a picture of its programs, less what Jupyter needs for itself.
+
+`os.pipe()` in a plain cell is worth seeing; the seventy descriptors of ipykernel are not, and are not
+even looked into. Plumbing is whatever was open when labkit was loaded, and of what came later the
+connections of front ends, epoll and eventfd descriptors, and devices.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+
+from labkit.errors import LabError
+from labkit.kernel import proc
+from labkit.look import Held
+from labkit.scene import Process, Scene
+
+NAME = "notebook"
+_LISTENS = "0A"
+_SHARED = ("sysv-shm", "posix-shm", "memfd", "posix-sem")
+
+
+class Notebook:
+    """The process with this pid, and what of it is plumbing."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+        self._before = {(fd, self._link(fd)) for fd in self._numbers()}
+        self._ports = {port for port, state, inode in self._tcp() if self._is_before(inode) and state == _LISTENS}
+        self._front_ends: dict[bytes, bool] = {}
+        self._listed: list[int] = []
+        self._worth = False
+
+    def is_plumbing(self, held: Held) -> bool:
+        """True for a descriptor that is none of the learner's."""
+        if held.pid != self.pid:
+            return False
+        return self._is_plumbing(held.fd, held.link)
+
+    def worth_showing(self) -> bool:
+        """True when a plain cell has opened something."""
+        listed = self._numbers()
+        if listed != self._listed:
+            self._listed = listed
+            self._worth = any(not self._is_plumbing(fd, self._link(fd)) for fd in listed)
+        return self._worth
+
+    def without_plumbing(self, scene: Scene) -> Scene:
+        """The scene with this process reduced to what a learner did in it."""
+        reduced = [self._reduced(p, scene) if p.pid == self.pid else p for p in scene.processes]
+        processes = tuple(p for p in reduced if p.pid != self.pid or p.descriptors or p.mappings)
+        deadlocks = tuple(d for d in scene.deadlocks if self.pid not in d.processes)
+        waits = tuple(w for w in scene.waits if w.pid != self.pid)
+        return dataclasses.replace(scene, processes=processes, deadlocks=deadlocks, waits=waits)
+
+    def _reduced(self, process: Process, scene: Scene) -> Process:
+        def shared(id: str) -> bool:
+            found = scene.object(id)
+            return found is not None and found.kind in _SHARED
+
+        mappings = process.mappings and tuple(m for m in process.mappings if shared(m.object))
+        threads = tuple(dataclasses.replace(t, blocked=None) for t in process.threads if t.tid == self.pid)
+        return dataclasses.replace(process, threads=threads, blocked=None, signals=None, mappings=mappings)
+
+    def _is_plumbing(self, fd: int, link: bytes) -> bool:
+        if (fd, link) in self._before or link.startswith((b"anon_inode:", b"/proc/")):
+            return True
+        if link.startswith(b"/dev/") and not link.startswith(b"/dev/shm/"):
+            return True
+        return link.startswith(b"socket:[") and self._is_front_end(link)
+
+    def _is_front_end(self, link: bytes) -> bool:
+        """Is this socket a connection that ipykernel took from a front end?"""
+        if link not in self._front_ends:
+            self._front_ends[link] = any(
+                port in self._ports and link == b"socket:[%d]" % inode for port, _, inode in self._tcp()
+            )
+        return self._front_ends[link]
+
+    def _is_before(self, inode: int) -> bool:
+        return any(link == b"socket:[%d]" % inode for _, link in self._before)
+
+    def _tcp(self) -> list[tuple[str, str, int]]:
+        """Each TCP socket of the notebook's network: (local port, state, inode)."""
+        found = []
+        for file in ("tcp", "tcp6"):
+            try:
+                with open(f"/proc/{self.pid}/net/{file}", encoding="ascii") as lines:
+                    rows = [line.split() for line in lines][1:]
+            except OSError:
+                continue
+            found += [(row[1].rpartition(":")[2], row[3], int(row[9])) for row in rows]
+        return found
+
+    def _numbers(self) -> list[int]:
+        try:
+            return proc.numbers_in(b"/proc/%d/fd" % self.pid)
+        except (LabError, OSError):
+            return []
+
+    def _link(self, fd: int) -> bytes:
+        try:
+            return os.readlink(b"/proc/%d/fd/%d" % (self.pid, fd))
+        except OSError:
+            return b"/dev/gone"
+
