@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
 
 from labkit.kernel import pipes, syscalls
 from labkit.scene import Pipe, Scene
-from labkit.xray import XRay
+from labkit.xray import XRay, xray
 
 HERE = Path(__file__).resolve().parent
 PIPES = 32
@@ -109,18 +109,19 @@ def compare(times: int) -> None:
         pipes = sum(thing.kind == "pipe" for thing in scene.objects)
         print(f"{len(pids)} processes, {held} descriptors, {pipes} pipes")
         ours = best(lambda: camera.look(parent), times)
+        single = best(lambda: xray(parent), times)
         first = best(lambda: XRay().look(parent), times // 4)
         theirs = best(lambda: tools(pids), max(times // 20, 5))
         many = theirs / ours
         print(f"  labkit, each look of a view      {ours:8.3f} ms")
+        print(f"  labkit.xray(pid), again and again{single:8.3f} ms")
         print(f"  labkit, a first look             {first:8.3f} ms")
         print(f"  lsof + ipcs + ss                 {theirs:8.3f} ms   {many:5.1f} times a look (aim: 40)")
         window(camera, scene)
         with tempfile.TemporaryDirectory() as folder:
             lowest = floor(pids, folder)
-        print(
-            f"  the same reads in C              {lowest:8.3f} ms   a look is {ours / lowest:.1f} times that (aim: 5)"
-        )
+        ratio = f"a look is {ours / lowest:.1f} times that (aim: 5)"
+        print(f"  the same reads in C              {lowest:8.3f} ms   {ratio}")
     finally:
         end(parent)
 
@@ -138,9 +139,8 @@ def window(camera: XRay, scene: Scene) -> None:
         alive.append(time.perf_counter() - begin)
     os.close(pidfd)
     middle = statistics.median(alive)
-    print(
-        f"  a copied end lives               {middle * 1e6:8.1f} µs   {middle * 30:.4%} of the time at 30 looks a second"
-    )
+    duty = f"{middle * 30:.4%} of the time at 30 looks a second"
+    print(f"  a copied end lives               {middle * 1e6:8.1f} µs   {duty}")
 
 
 def growth() -> None:

@@ -17,7 +17,7 @@ from __future__ import annotations
 import dataclasses
 import stat
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from labkit.errors import LabError
 from labkit.kernel.rights import capabilities
@@ -54,20 +54,19 @@ class XRay:
         *,
         all_objects: bool = False,
         tracing_stop: State = "stopped",
-        look_back: bool = False,
     ) -> None:
         self.names: Mapping[int, str] = names if names is not None else {}
         """Root pid -> the program's name; may be changed between looks."""
         self.all_objects = all_objects
         self.tracing_stop: State = tracing_stop
-        """What a process in a tracing stop is said to be: its tracer knows better than the kernel.
-
-        `look_back`: the first look finds out how long everybody has been asleep already.
-        """
+        """What a process in a tracing stop is said to be: its tracer knows better than the kernel."""
+        self.plumbing: Callable[[Held], bool] | None = None
+        """Descriptors for which this is true are left out, and not even looked into."""
+        self.childless: frozenset[int] = frozenset()
+        """Processes whose descendants are not in the picture."""
         self._numbers = Numbers()
         self._names = Names(self.names)
         self._recall = Recall()
-        self._recall.look_back = look_back
         self._proven: dict[tuple[int, ...], tuple[bytes | None, ...]] = {}
         """Deadlocks that were looked at a second time, with care."""
         self.put_off = False
@@ -113,6 +112,7 @@ class XRay:
 
         look = Look(self._numbers, self.all_objects, self._recall)
         look.tracing_stop = self.tracing_stop
+        look.plumbing, look.childless = self.plumbing, self.childless
         look.outside.fresh = careful
         try:
             return judge(_taken(look, pids, self._names))
@@ -141,7 +141,7 @@ def xray(*pids: int, names: Mapping[int, str] | None = None, all: bool = False) 
     """One picture of these processes, all their descendants, and what they share."""
     if not pids:
         raise LabError("Which processes? Give at least one pid.")
-    with XRay(names, all_objects=all, look_back=True) as camera:
+    with _Single(names, all_objects=all) as camera:
         until = time.monotonic() + LONGEST_S
         scene = camera.look(*pids)
         while camera.put_off and time.monotonic() < until:
@@ -150,6 +150,22 @@ def xray(*pids: int, names: Mapping[int, str] | None = None, all: bool = False) 
     if missing:
         raise LabError(f"There is no process {' or '.join(missing)}.")
     return scene
+
+
+_parsed_before: list[Recall] = []
+"""What single pictures have parsed already: in use by one of them, or here."""
+
+
+class _Single(XRay):
+    """For one picture: nothing but what was parsed is remembered from the one before."""
+
+    def __enter__(self) -> XRay:
+        self._recall = _parsed_before.pop() if _parsed_before else Recall(single=True)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if not _parsed_before:
+            _parsed_before.append(self._recall)
 
 
 def _is_thread(pid: int) -> bool:

@@ -457,3 +457,24 @@ def test_an_xray_gives_its_descriptors_back() -> None:
             camera.look(program.pid)
         del camera
         assert set(os.listdir("/proc/self/fd")) == before
+
+
+def test_single_pictures_see_at_once_what_changed_outside_and_count_anew() -> None:
+    read, write = os.pipe()
+    with subject(f"child(lambda: os.read({read}, 1)); ready()", pass_fds=(read, write)) as program:
+        picture(program.pid, "read", "read")
+        os.close(read)
+        first = xray(program.pid)
+        again = xray(program.pid)
+        os.close(write)
+        alone = xray(program.pid)
+    assert [_pipe_at(scene, program.pid, read).others for scene in (first, again, alone)] == [
+        True,
+        True,
+        False,
+    ]
+    assert alone.deadlocks != ()
+    for scene in (first, again, alone):
+        assert next(thing.id for thing in scene.objects if thing.kind == "pipe") == "pipe-1"
+        numbers = {held.description for process in scene.processes for held in process.descriptors or ()}
+        assert numbers == set(range(1, len(numbers) + 1))

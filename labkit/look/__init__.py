@@ -38,7 +38,7 @@ import contextlib
 import errno
 import os
 import weakref
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NamedTuple
 
 from labkit.errors import Vanished
@@ -133,6 +133,10 @@ class Look:
         """Paths of FIFOs that somebody waits to open."""
         self.put_off = False
         """Something could not be shown for the moment only: the next look may."""
+        self.plumbing: Callable[[Held], bool] | None = None
+        """Descriptors that are left out."""
+        self.childless: frozenset[int] = frozenset()
+        """Processes whose descendants are left out."""
         self.tracing_stop: State = "stopped"
         """What a thread in a tracing stop is said to be."""
         self.outside = Outside(weakref.proxy(self))
@@ -164,6 +168,13 @@ class Look:
     def reached(self, kind: str) -> dict[Hashable, str]:
         """identity -> id of everything of this kind that is in the picture."""
         return dict(self._reached.get(kind, {}))
+
+    def again(self, before: tuple[dict[tuple[int, int], str], dict[str, dict[Hashable, str]]]) -> None:
+        """Place and reach the very same as in an earlier look: what was placed, and reached by kind."""
+        placed, reached = before
+        self.placed.update(placed)
+        for kind, ids in reached.items():
+            self._reached.setdefault(kind, {}).update(ids)
 
     def add(self, object: AnyObject) -> None:
         """Put an object into the picture (again: the later one counts)."""

@@ -41,6 +41,8 @@ def number(look: Look) -> None:
         look.descriptions = memory.numbers
         return
     memory.tables = look.held
+    if look.recall.single:
+        memory.numbers, memory.highest = {}, 0
     place: dict[Key, int] = {}
     groups: list[list[Key]] = []
     order: dict[Key, int] = {}

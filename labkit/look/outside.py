@@ -9,136 +9,53 @@ What can be proven, and how:
   made there, unless somebody shows it too; one with a side missing may be an unseen ancestor's.
 - Otherwise it is not known: None.
 
-Reading every table costs a millisecond or more, so the answers are kept for a second, and asked anew
-before anything is claimed because of them.
+A view that looks many times a second goes by what was seen up to a second ago, and asks anew before
+anything is claimed because of it. A single picture always asks anew.
 """
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
-from labkit.errors import Vanished
-from labkit.kernel import proc, rights
+from labkit.kernel import rights
+from labkit.look.scan import KEPT_NS, Holder, Scan, carries, scan
 
 if TYPE_CHECKING:
     from labkit.look import Look
 
-KEPT_NS = 1_000_000_000
-
-
-class Scan:
-    """Everything that processes outside the picture hold, at one time."""
-
-    def __init__(self, inside: frozenset[int]) -> None:
-        self.taken_ns = time.monotonic_ns()
-        self.inside = inside
-        self.links: dict[bytes, list[tuple[int, int]]] = {}
-        """Link -> (pid, fd) of everybody outside who has it."""
-        self.hidden = False
-        """Somebody would not show what it holds."""
-        self._files: dict[tuple[int, int], list[tuple[int, int]]] | None = None
-        for pid in proc.numbers_in(b"/proc"):
-            if pid not in inside:
-                self._read(pid)
-
-    def is_old(self) -> bool:
-        """Too old to go by."""
-        return time.monotonic_ns() - self.taken_ns > KEPT_NS
-
-    def _read(self, pid: int) -> None:
-        base = b"/proc/%d/fd/" % pid
-        try:
-            names = os.listdir(base)
-        except OSError as error:
-            self.hidden |= isinstance(proc.translated(error, base), PermissionError) and _lives(pid)
-            return
-        for name in names:
-            try:
-                self.links.setdefault(os.readlink(base + name), []).append((pid, int(name)))
-            except OSError:
-                continue
-
-    def files(self) -> dict[tuple[int, int], list[tuple[int, int]]]:
-        """(device, inode) -> who has it; only for what has a path, and only when asked."""
-        if self._files is None:
-            self._files = {}
-            for link, holders in self.links.items():
-                if link.startswith(b"/"):
-                    self._stat(holders)
-        return self._files
-
-    def _stat(self, holders: list[tuple[int, int]]) -> None:
-        assert self._files is not None
-        for pid, fd in holders:
-            try:
-                found = os.stat(b"/proc/%d/fd/%d" % (pid, fd))
-            except OSError:
-                continue
-            self._files.setdefault((found.st_dev, found.st_ino), []).append((pid, fd))
-
-    def in_flight(self) -> bool:
-        """Do descriptors travel in a socket that somebody outside holds?"""
-        return any(
-            _travelling(pid, fd)
-            for link, holders in self.links.items()
-            if link.startswith(b"socket:[")
-            for pid, fd in holders[:1]
-        )
-
-
-def _lives(pid: int) -> bool:
-    """Neither a zombie nor a kernel thread: those hold nothing."""
-    try:
-        stat = proc.read_stat(pid)
-    except (Vanished, PermissionError):
-        return False
-    return stat.state not in "ZX" and not stat.kernel_thread
-
-
-def _travelling(pid: int, fd: int) -> bool:
-    try:
-        return carries(proc.parse_fdinfo(proc.read(b"/proc/%d/fdinfo/%d" % (pid, fd))))
-    except (Vanished, OSError):
-        return False
-
-
-def carries(info: proc.FdInfo | None) -> bool:
-    """Are descriptors in flight in this socket (its fdinfo's `scm_fds`)?"""
-    lines = info.more if info is not None else ()
-    return any(line.startswith(b"scm_fds:") and line.split(b":")[1].strip() != b"0" for line in lines)
-
 
 class Outside:
-    """Answers for one look, from a scan that may be up to a second old."""
+    """Answers for one look."""
 
     def __init__(self, look: Look) -> None:
         self._look = look
         self._in_flight: bool | None = None
         self.fresh = False
-        """Scan anew, and look for descriptors in flight everywhere."""
+        """Look for descriptors in flight everywhere, and go by no earlier scan."""
         self._scan: Scan | None = None
 
     def scan(self) -> Scan:
-        """The last scan, or a new one when that is too old or of another picture."""
+        """The scan that this look goes by."""
         if self._scan is None:
             if not self.is_known():
-                self._look.recall.scan = Scan(frozenset(self._look.seen))
+                last: Scan | None = self._look.recall.scan
+                self._look.recall.scan = scan(frozenset(self._look.seen), last)
             self._scan = self._look.recall.scan
         return self._scan
 
     def is_known(self) -> bool:
-        """Will this look go by the scan of the last one?"""
+        """Is the scan of the last look good enough for this one?"""
         last: Scan | None = self._look.recall.scan
         return (
             last is not None
-            and not (self.fresh or last.is_old())
+            and not (self.fresh or self._look.recall.single)
+            and time.monotonic_ns() - last.taken_ns < KEPT_NS
             and last.inside == frozenset(self._look.seen)
         )
 
-    def holders(self, link: bytes) -> list[tuple[int, int]]:
+    def holders(self, link: bytes) -> list[Holder]:
         """(pid, fd) of everybody outside who has something of this name: `pipe:[123]`."""
         return self.scan().links.get(link, [])
 

@@ -23,6 +23,23 @@ class _Ends(NamedTuple):
 
 def descriptors(look: Look, held: list[Held]) -> None:
     """Describe every pipe that these descriptors are open on."""
+    ends = _sorted(look, held)
+    look.recall.idle = {}
+    with pipes.Scratch() as scratch:
+        for id, pipe in ends.items():
+            made = _pipe(look, id, pipe, scratch)
+            look.add(made)
+            if made.others is False and made.kind == "pipe":
+                look.recall.idle[id] = pipe.rows
+
+
+def _sorted(look: Look, held: list[Held]) -> dict[str, _Ends]:
+    """id -> the descriptors of that pipe; the last look's where all of them are the same."""
+    last = look.recall.kept.get("pipes sorted")
+    if last is not None and last[0] == held and last[3] == look.numbers:
+        look.again(last[1])
+        same: dict[str, _Ends] = last[2]
+        return same
     ends: dict[str, _Ends] = {}
     for row in held:
         id = _id(look, row)
@@ -36,13 +53,10 @@ def descriptors(look: Look, held: list[Held]) -> None:
             pipe.readers.append(row)
         if how in ("w", "rw"):
             pipe.writers.append(row)
-    look.recall.idle = {}
-    with pipes.Scratch() as scratch:
-        for id, pipe in ends.items():
-            made = _pipe(look, id, pipe, scratch)
-            look.add(made)
-            if made.others is False and made.kind == "pipe":
-                look.recall.idle[id] = pipe.rows
+    placed = {(row.pid, row.fd): look.placed[row.pid, row.fd] for row in held}
+    kinds = {kind: look.reached(kind) for kind in ("pipe", "fifo")}
+    look.recall.kept["pipes sorted"] = held, (placed, kinds), ends, look.numbers
+    return ends
 
 
 def objects(look: Look) -> None:
@@ -78,7 +92,8 @@ def _pipe(look: Look, id: str, ends: _Ends, scratch: pipes.Scratch) -> Pipe:
     path, gone = _path(ends.rows[0])
     others = _others(look, ends, facts)
     pipe = _made(id, ends, facts, head, path, gone, others)
-    look.recall.kept[id] = (ends, look.outside.scan()), pipe
+    if facts is not None:
+        look.recall.kept[id] = (ends, look.outside.scan()), pipe
     return pipe
 
 

@@ -67,7 +67,8 @@ class _Search:
             if one is not None:
                 found[pid] = one
                 self._taken.add(pid)
-                todo.extend(self._children(pid, one.threads))
+                if pid not in self.look.childless:
+                    todo.extend(self._children(pid, one.threads))
         return found
 
     def add_orphans(self, found: dict[int, dict[int, Found]], names: Names) -> None:

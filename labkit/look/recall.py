@@ -20,11 +20,14 @@ _MOST = 50_000
 class Recall:
     """The memory of one XRay."""
 
-    def __init__(self) -> None:
-        self.files = Files()
+    def __init__(self, single: bool = False) -> None:
+        self.single = single
+        """It serves single pictures, each of which starts counting anew, asks about everybody outside
+        the picture, and finds out how long everybody has been asleep already. No file is kept open."""
+        self.files = Files(0) if single else Files()
         self._parsed: dict[Hashable, tuple[bytes, Any]] = {}
         self._fdinfo: dict[bytes, proc.FdInfo] = {}
-        self._leaders: dict[int, int] = {}
+        self._leaders: set[int] = set()
         self._pids: set[int] = set()
         self.schedules: dict[int, bytes] = {}
         """pid -> its counter of runs in the last look, where it has one thread only."""
@@ -47,8 +50,6 @@ class Recall:
         """tid -> what it was asleep in, and since when."""
         self.descriptions: Any = None
         """Of `descriptions.py`: how open file descriptions were ordered and numbered."""
-        self.look_back = False
-        """Find out, this once, how long everybody has been asleep already."""
         self.scan: Any = None
         """Of `outside.py`: what processes outside the picture held, and when."""
         self.kept: dict[Hashable, Any] = {}
@@ -87,10 +88,11 @@ class Recall:
 
     def leader(self, pid: int) -> int:
         """The process that a thread's number belongs to: itself, for a process."""
-        leader = self._leaders.get(pid)
-        if leader is None:
-            leader = proc.read_leader(pid)
-            self._leaders[pid] = leader
+        if pid in self._leaders:
+            return pid
+        leader = proc.read_leader(pid)
+        if leader == pid:
+            self._leaders.add(pid)
         return leader
 
     def tidy(self, pids: set[int], tids: set[int]) -> None:
@@ -98,6 +100,7 @@ class Recall:
         if pids != self._pids:
             self._pids = pids
             self.files.keep_only({b"/proc/%d/" % pid for pid in pids})
+            self._leaders &= pids
         if len(self._parsed) + len(self.rows) + len(self._fdinfo) + len(self.asleep) < _MOST:
             return
         self._parsed.clear()

@@ -20,7 +20,7 @@ from typing import Any
 from labkit.errors import Vanished
 from labkit.kernel import files, proc
 from labkit.look import Look
-from labkit.look.outside import KEPT_NS
+from labkit.look.scan import KEPT_NS
 from labkit.scene import EventFd, InetSocket, Memory, PosixSem, UnixSocket
 
 _SHARED = re.compile(rb"^\S+ ..[-x]s \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)", re.MULTILINE)

@@ -45,20 +45,19 @@ class Reading(NamedTuple):
 def read(look: Look) -> None:
     """Fill `look.threads`."""
     found = {pid: [(tid, _read(look, pid, tid)) for tid in seen.threads] for pid, seen in look.seen.items()}
-    if look.recall.look_back:
+    if look.recall.single:
         _look_back(look, found)
-        look.recall.look_back = False
     for pid, readings in found.items():
         look.threads[pid] = tuple([_thread(look, pid, tid, reading) for tid, reading in readings])
 
 
 def _look_back(look: Look, found: dict[int, list[tuple[int, Reading]]]) -> None:
-    """In a first look: find out how long those who sleep have done so."""
+    """In a single picture: find out how long those who sleep have done so."""
     sleepers = {
         b"/proc/%d/task/%d/" % (pid, tid): (pid, at, reading)
         for pid, readings in found.items()
         for at, (tid, reading) in enumerate(readings)
-        if reading.sleep is not None and reading.sleep.waiting is not None
+        if reading.fresh and reading.sleep is not None and reading.sleep.waiting is not None
     }
     now = time.monotonic_ns()
     where = [(reading.processor, base) for base, (_, _, reading) in sleepers.items()]
