@@ -23,12 +23,12 @@ from collections.abc import Callable, Sequence
 from labkit import quiet
 from labkit.errors import LabError
 from labkit.kernel import ptrace
-from labkit.kernel.calls import CALLS, SENDS_SIGNALS, TIMEOUTS
+from labkit.kernel.calls import CALLS, SENDS_SIGNALS
 from labkit.kernel.numbers import AUDIT_ARCH, MACHINE, name_of
-from labkit.kernel.peek import words
 from labkit.outputs import Outputs
 from labkit.programs import Command
 from labkit.tasks import READY, Image, Led, Made, Pending, Task, Witness
+from labkit.times import time_limit
 
 TRACED = frozenset({*CALLS, *quiet.ASKED})
 _STOPPING = (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
@@ -259,6 +259,8 @@ class Conductor:
 
     def _let_go(self, task: Task) -> None:
         pending, task.pending = task.pending, None
+        if pending and pending.effect == "handler" and task.restarting is not None:
+            task.interrupted, task.restarting = task.restarting, None
         task.state, task.call, task.counter = "running", None, None
         _quietly(ptrace.resume, task.tid, pending.number if pending else 0)
 
@@ -450,13 +452,13 @@ class Conductor:
 
     def _returned(self, task: Task, result: int) -> None:
         """A handler has run; the call it interrupted is over, or is started again."""
-        cut = task.restarting
+        cut, task.interrupted = task.interrupted, None
         if cut is not None and result == _EINTR:
-            task.restarting = None
             cut.result, cut.waited = result, True
             task.call, task.state = cut, "ready"
             self.woken.append(task)
         else:
+            task.restarting = cut
             task.state = "running"
             ptrace.resume(task.tid)
 
@@ -583,41 +585,6 @@ class Conductor:
 
 class TimeUp(Exception):
     """The time a recording may take is over."""
-
-
-def time_limit(pid: int, call: Made) -> float | None:
-    """Seconds after which a call ends by itself, or None."""
-    if call.name not in TIMEOUTS:
-        return None
-    index, form = TIMEOUTS[call.name]
-    value = call.args[index]
-    if form == "ms":
-        milliseconds = quiet.signed32(value)
-        return None if milliseconds < 0 else milliseconds / 1000
-    if not value or (call.name == "futex" and call.args[1] & 127 not in (0, 6, 9, 11, 13)):
-        return None
-    parts = words(pid, value, 2)
-    if len(parts) < 2:
-        return None
-    seconds = parts[0] + parts[1] / (1e6 if form == "timeval" else 1e9)
-    if _is_absolute(call):
-        clock = call.args[0] if call.name == "clock_nanosleep" else _futex_clock(call)
-        seconds -= time.clock_gettime(clock)
-    return max(seconds, 0.0)
-
-
-def _is_absolute(call: Made) -> bool:
-    if call.name == "clock_nanosleep":
-        return bool(call.args[1] & 1)
-    if call.name == "futex":
-        return call.args[1] & 127 != 0
-    return call.name in ("mq_timedsend", "mq_timedreceive")
-
-
-def _futex_clock(call: Made) -> int:
-    if call.name == "futex" and not call.args[1] & 256:
-        return time.CLOCK_MONOTONIC
-    return time.CLOCK_REALTIME
 
 
 def find_program(command: Command) -> str:

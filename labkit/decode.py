@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import errno
 import ipaddress
+import math
 import os
 import stat as stats
 import struct
+import time
 from collections.abc import Callable
 
 from labkit.kernel import flags, peek
 from labkit.kernel.peek import c_string, content, words
 from labkit.quiet import signed32
 from labkit.tasks import Made, Task
+from labkit.times import clock_of, is_absolute
 from labkit.words import content as quoted
 from labkit.words import signal_name
 
@@ -302,7 +305,10 @@ class Decoder:
         if len(parts) < 2:
             return _HIDDEN
         seconds = parts[0] + parts[1] / unit
-        return f"{seconds:g} s" if seconds < 1e6 else "until a time"
+        if is_absolute(call):
+            left = math.ceil(100 * max(seconds - time.clock_gettime(clock_of(call)), 0)) / 100
+            return f"{left:g} s from now"
+        return f"{seconds:g} s"
 
     def _a_itimerval(self, task: Task, call: Made, index: int, done: bool) -> str:
         interval_s, interval_us, value_s, value_us = (

@@ -34,10 +34,26 @@ _LIBRARY = re.compile(
 )
 _PYTHON = re.compile(r"(^|/)python[\d.]*$")
 _ON_PATH = {"open": 0, "openat": 1, "creat": 0, "openat2": 1}
-_PATHS_OF = dict.fromkeys(("open", "creat", "unlink", "mkdir", "rename"), (0,)) | dict.fromkeys(("openat", "openat2", "unlinkat", "mkdirat", "renameat", "renameat2"), (1,))
+_PATHS_OF = dict.fromkeys(("open", "creat", "unlink", "mkdir", "rename"), (0,)) | dict.fromkeys(
+    ("openat", "openat2", "unlinkat", "mkdirat", "renameat", "renameat2"), (1,)
+)
 _ALWAYS = frozenset({"restart_syscall", "rt_sigpending", "sigaltstack", "prctl", "madvise", "fsync", *ASKED})
 _ON_FD = frozenset(
-    ["read", "pread64", "readv", "preadv", "lseek", "close", "fcntl", "mmap", "dup", "pread", "ftruncate", "write", "writev"]
+    [
+        "read",
+        "pread64",
+        "readv",
+        "preadv",
+        "lseek",
+        "close",
+        "fcntl",
+        "mmap",
+        "dup",
+        "pread",
+        "ftruncate",
+        "write",
+        "writev",
+    ]
 )
 _FD_OF = {"mmap": 4}
 _ASKS = {1, 3}
@@ -168,10 +184,23 @@ def _in_library(task: Task, call: Made, instruction: int) -> bool:
         return (call.args[_FD_OF.get(call.name, 0)] & 0xFFFFFFFF) in task.process.quiet_fds or (
             call.name == "mmap" and _in_loader(task, instruction)
         )
+    if call.name == "openat" and call.args[2] & os.O_DIRECTORY and _PYTHON.search(task.process.image.program):
+        return _is_own_folder(task, call)
     if call.name in _PATHS_OF:
         path = _path(task, call, _PATHS_OF[call.name][0])
         return path != task.process.image.script and bool(_LIBRARY.search(path))
     return False
+
+
+def _is_own_folder(task: Task, call: Made) -> bool:
+    """Python looks for modules in the folder that a program began in, by its whole path."""
+    path = _path(task, call, 1)
+    if _LIBRARY.search(path):
+        return True
+    try:
+        return path == os.readlink(f"/proc/{task.process.pid}/cwd")
+    except OSError:
+        return False
 
 
 def _housekeeping(task: Task, call: Made) -> bool:

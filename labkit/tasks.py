@@ -105,6 +105,8 @@ class Task:
     """The call it is in makes no frame."""
     restarting: Made | None = None
     """A call that a signal cut short, and which the kernel will start again."""
+    interrupted: Made | None = None
+    """A call that was cut short, and during whose interruption a handler runs."""
     pending: Pending | None = None
     deadline: float | None = None
     """When its timed wait ends, in the conductor's own time."""

@@ -46,7 +46,9 @@ def python(source: str) -> Command:
 
     path = _BUILT / f"{hashlib.sha256(source.encode()).hexdigest()[:12]}.py"
     path.write_text(source)
-    return Command((sys.executable, launcher.__file__, str(path), "cell [1]", "program"), env=dict(os.environ))
+    return Command(
+        (sys.executable, launcher.__file__, str(path), "cell [1]", "program"), env=dict(os.environ)
+    )
 
 
 def filmed(*commands: Command, **options: object) -> Film:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pty
 import re
 import signal
 import tempfile
@@ -29,13 +28,18 @@ def traced(argv: Sequence[str]) -> Story:
     with tempfile.NamedTemporaryFile(mode="r", suffix=".strace") as log:
         names = ",".join(sorted(set(CALLS) - {"restart_syscall", "rt_sigreturn"}))
         command = ["strace", "-f", "-y", "-qq", "-o", log.name, "-e", f"trace={names}", "--", *argv]
-        pid, master = pty.fork()
+        master, slave = os.openpty()
+        pid = os.fork()
         if pid == 0:
+            os.setsid()
+            os.dup2(slave, 1)
+            os.dup2(slave, 2)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.closerange(3, 65536)
             for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGXFSZ):
                 signal.signal(number, signal.SIG_DFL)
             os.execvp(command[0], command)
+        os.close(slave)
         _drain(master)
         os.waitpid(pid, 0)
         os.close(master)

@@ -118,7 +118,9 @@ def test_whether_a_child_has_ended_yet_depends_on_the_order():
 
 def test_unrelated_programs_that_meet_in_a_fifo(path):
     os.mkfifo(path)
-    found = explored(python(f"open({str(path)!r}, 'w').write('hello')"), python(f"print(open({str(path)!r}).read())"))
+    found = explored(
+        python(f"open({str(path)!r}, 'w').write('hello')"), python(f"print(open({str(path)!r}).read())")
+    )
     assert found.complete
     assert set(outputs(found)) == {"hello"}
     path.unlink()

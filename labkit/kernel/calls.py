@@ -209,6 +209,15 @@ OUTPUT_FD: dict[str, int] = {
 """Calls that put bytes somewhere: which argument is the descriptor they go to."""
 
 SENDS_SIGNALS = frozenset(
-    ["kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", "pidfd_send_signal", "exit", "exit_group"]
+    [
+        "kill",
+        "tkill",
+        "tgkill",
+        "rt_sigqueueinfo",
+        "rt_tgsigqueueinfo",
+        "pidfd_send_signal",
+        "exit",
+        "exit_group",
+    ]
 )
 """Calls after which another process may be gone at once, even one that stands still."""
