@@ -26,6 +26,7 @@ class Notebook:
     def __init__(self, pid: int) -> None:
         self.pid = pid
         self._before = {(fd, self._link(fd)) for fd in self._numbers()}
+        self._files = tuple(link for _, link in self._before if link.startswith(b"/"))
         self._ports = {port for port, state, inode in self._tcp() if self._is_before(inode) and state == _LISTENS}
         self._front_ends: dict[bytes, bool] = {}
         self._listed: list[int] = []
@@ -64,6 +65,8 @@ class Notebook:
 
     def _is_plumbing(self, fd: int, link: bytes) -> bool:
         if (fd, link) in self._before or link.startswith((b"anon_inode:", b"/proc/")):
+            return True
+        if link.startswith(self._files):  # a database opened before has its journal beside it
             return True
         if link.startswith(b"/dev/") and not link.startswith(b"/dev/shm/"):
             return True
