@@ -1,0 +1,123 @@
+"""Who is asleep, who could go, and what is left when all is over."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+
+import pytest
+from stage import c, python, shell
+
+from labkit.conductor import Conductor, TimeUp
+from labkit.errors import LabError
+from labkit.programs import Command
+from labkit.tasks import Task
+
+
+def lead(conductor: Conductor, task: Task) -> None:
+    """One call of one task."""
+    conductor.approach(task)
+    if task.state == "call":
+        conductor.perform(task)
+
+
+def lead_all(conductor: Conductor) -> None:
+    while conductor.tasks:
+        ready = conductor.ready()
+        if not ready:
+            timed = conductor.next_timed()
+            assert timed is not None, [(t.who, t.state) for t in conductor.tasks.values()]
+            conductor.fire(timed)
+        else:
+            lead(conductor, ready[0])
+
+
+def test_a_reader_of_an_empty_pipe_is_asleep_and_woken_by_the_write():
+    source = "import os\nr, w = os.pipe()\nif os.fork() == 0: os.read(r, 1); os._exit(0)\nos.write(w, b'x')\nos.wait()\n"
+    with Conductor([python(source)]) as conductor:
+        parent = conductor.ready()[0]
+        while not (parent.state == "call" and parent.call and parent.call.name == "write"):
+            if parent.state == "call":
+                conductor.perform(parent)
+            conductor.approach(parent)
+        child = next(t for t in conductor.ready() if t is not parent)
+        lead(conductor, child)
+        assert (child.state, child.call.name) == ("asleep", "read")
+        assert child not in conductor.ready()
+        conductor.perform(parent)
+        assert (child.state, child.call.result) == ("ready", 1)
+        lead_all(conductor)
+
+
+@pytest.mark.parametrize("times", range(5))
+def test_a_sleeper_is_never_taken_for_awake_nor_the_other_way_round(times):
+    with Conductor([c("race", "3", "3", "sysv")]) as conductor:
+        lead_all(conductor)
+        assert conductor.outputs.text() == "9\n"
+        assert all(p.status == 0 for p in conductor.processes)
+
+
+def test_paths_and_names_say_who_made_whom():
+    with Conductor([shell("(true; (true; true); true); true")]) as conductor:
+        lead_all(conductor)
+        named = {p.name: p.path for p in conductor.processes}
+    assert named == {"parent": (0,), "child": (0, 1), "child 2": (0, 1, 1)}
+
+
+def test_one_processor_and_back():
+    before = os.sched_getaffinity(0)
+    with Conductor([shell("true")]) as conductor:
+        assert len(os.sched_getaffinity(0)) == 1
+        lead_all(conductor)
+    assert os.sched_getaffinity(0) == before
+    assert signal.SIGCHLD not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+
+
+def test_what_is_alive_at_the_end_is_ended():
+    with Conductor([shell("sleep 100 & setsid sleep 100 & exec sleep 100")]) as conductor:
+        until = time.monotonic() + 20
+        while len(conductor.sleeping()) < 2:
+            assert time.monotonic() < until
+            lead(conductor, conductor.ready()[0])
+    assert all(p.status is not None for p in conductor.processes)
+
+
+def test_time_is_up_for_one_who_computes():
+    with Conductor([python("while True: pass")], seconds=1.0) as conductor, pytest.raises(TimeUp):
+        lead_all(conductor)
+
+
+def test_another_may_go_on_while_one_computes():
+    with Conductor([python("while True: pass"), shell("echo hello")], seconds=10.0) as conductor:
+        busy, other = conductor.ready()
+        conductor.patience = 0.1
+        conductor.approach(busy)
+        assert busy.state == "ready"
+        while other.tid in conductor.tasks:
+            lead(conductor, other)
+        assert conductor.outputs.text() == "hello\n"
+
+
+def test_output_comes_in_the_order_it_was_written():
+    with Conductor([shell("for i in 1 2 3; do echo out $i; echo err $i >&2; done")]) as conductor:
+        lead_all(conductor)
+        pieces = [(p.stream, p.data.decode().strip()) for p in conductor.outputs.pieces]
+    assert pieces == [(stream, f"{stream[3:]} {i}") for i in (1, 2, 3) for stream in ("stdout", "stderr")]
+
+
+def test_more_output_than_a_terminal_holds():
+    with Conductor([python("import os\nos.write(1, b'x' * 300_000)")]) as conductor:
+        lead_all(conductor)
+        assert conductor.outputs.size == 300_000
+
+
+def test_programs_get_what_they_are_to_read():
+    with Conductor([shell("cat")], stdin="typed\n") as conductor:
+        lead_all(conductor)
+        assert conductor.outputs.text() == "typed\n"
+
+
+def test_a_program_that_is_not_there_is_said():
+    with pytest.raises(LabError, match="no program 'nowhere'"), Conductor([Command(("nowhere",))]):
+        pass
