@@ -267,7 +267,8 @@ def test_what_knows_how_to_fork_still_may(shell: InteractiveShell, capsys: Captu
 @pytest.fixture(scope="module", params=["python3", "labkit"])
 def live(request: pytest.FixtureRequest) -> Iterator[FrontEnd]:
     with FrontEnd(request.param) as front_end:
-        front_end.run("%load_ext labkit\nimport labkit")
+        front_end.run("%load_ext labkit\nimport labkit, labkit.supervisor as s; c = s.connect()")
+        front_end.run("assert c.wait_for(lambda: c.pid is not None, 20)")
         yield front_end
 
 
@@ -340,13 +341,13 @@ def test_the_notebooks_own_process_is_in_the_picture_without_its_plumbing(live: 
     assert live.run(code) == "[]\n"
     live.run("ends = os.pipe(); os.write(ends[1], b'hello')")
     live.run("%%shell sleeper &\nsleep 100")
-    text = live.run(code + "\nprint(ends, [o.head for o in supervisor.current().scene().objects if o.kind == 'pipe'])")
+    text = live.run(code + "\nprint(ends)")
+    live.run("while b'hello' not in [getattr(o, 'head', None) for o in supervisor.current().scene().objects]: pass")
     live.run("labkit.stop(); [os.close(fd) for fd in ends]")
     ends = re.search(r"\((\d+), (\d+)\)", text)
     assert ends
     assert f"('notebook', [{ends[1]}, {ends[2]}])" in text
     assert "'sleeper'" in text
-    assert "[b'hello']" in text
     assert live.run(code) == "[]\n"
 
 

@@ -18,15 +18,14 @@ from typing import Any
 
 from labkit import names
 from labkit.kernel import inotify, remains, syscalls
-from labkit.owner import limits, marks, reading, spawn, wire
+from labkit.owner import limits, marks, wire
 from labkit.owner.belongings import Belongings, sweep
 from labkit.owner.family import Family, send, state
 from labkit.owner.notebook import Notebook
 from labkit.owner.pictures import Pictures
-from labkit.owner.program import GRACE_S, Program
-
-TICK_S = 0.03
-"""How often families are looked at while something runs."""
+from labkit.owner.program import GRACE_S, TICK_S, Program
+from labkit.owner.requests import Requests
+from labkit.owner.stdin import Stdin
 
 _MOST_HELD = 64
 """What so many processes hold is looked at while they run; of more, only at the end."""
@@ -50,10 +49,12 @@ class Owner:
         self.belongings = Belongings.begin(self.notebook, own_folder())
         self.notebook_process = Notebook(notebook_pid)
         self.pictures = Pictures(self)
+        self.requests = Requests(self)
+        self.stdin = Stdin(self)
         self.running = True
         self._epoll = select.epoll()
         self._handlers: dict[int, Callable[[int], None]] = {}
-        self._next_tick = 0.0
+        self.next_tick = 0.0
         self._next_inventory = 0.0
         self._listening_to_output = True
 
@@ -82,10 +83,14 @@ class Owner:
         finally:
             self._end_all()
 
-    def add(self, fd: int, handler: Callable[[int], None]) -> None:
-        """Call `handler(fd)` when there is something to read."""
+    def add(self, fd: int, handler: Callable[[int], None], events: int = select.EPOLLIN) -> None:
+        """Call `handler(fd)` when there is something to read (or whatever `events` says)."""
         self._handlers[fd] = handler
-        self._epoll.register(fd, select.EPOLLIN)
+        self._epoll.register(fd, events)
+
+    def hears(self, fd: int) -> bool:
+        """Is this descriptor listened to?"""
+        return fd in self._handlers
 
     def remove(self, fd: int) -> None:
         """The inverse of `add`."""
@@ -101,15 +106,15 @@ class Owner:
         for fd, _ in self._epoll.poll(self._patience()):
             if fd in self._handlers:
                 self._handlers[fd](fd)
-        if self.programs and time.monotonic() >= self._next_tick:
-            self._next_tick = time.monotonic() + TICK_S
+        if self.programs and time.monotonic() >= self.next_tick:
+            self.next_tick = time.monotonic() + TICK_S
             self._tick()
         self.pictures.perhaps()
 
     def _patience(self) -> float | None:
         if not self.programs:
             return None if self.pictures.next_look is None else 0.1
-        until = self._next_tick
+        until = self.next_tick
         if self.pictures.next_look is not None:
             until = min(until, self.pictures.next_look)
         return max(until - time.monotonic(), 0)
@@ -155,9 +160,10 @@ class Owner:
         if not data:
             self.running = False
         for head, body in self.decoder.feed(data):
-            getattr(self, "do_" + head["do"])(head, body)
+            self.requests.answer(head, body)
 
-    def _on_output(self, program: Program, fd: int) -> None:
+    def on_output(self, program: Program, fd: int) -> None:
+        """Take what a program wrote."""
         if not program.read(fd):
             self.remove(fd)
             program.close(fd)
@@ -186,7 +192,7 @@ class Owner:
 
     def _drain(self, program: Program) -> None:
         for fd in list(program.streams):
-            self._on_output(program, fd)
+            self.on_output(program, fd)
 
     def _settle(self) -> None:
         """Find programs whose session, or whose whole family, has come to its end."""
@@ -215,7 +221,7 @@ class Owner:
             self.remove(fd)
             program.close(fd)
         if program.stdin is not None:
-            self._close_stdin(program)
+            self.stdin.close(program)
         program.finish_output()
         del self.programs[program.number]
         self.tell({"event": "gone", "id": program.number})
@@ -232,7 +238,7 @@ class Owner:
             if over is not None:
                 self._over_limit(program, *over)
             if program.stdin_is_terminal:
-                self._notice_asking(program)
+                self.stdin.notice_asking(program)
             if program.asked_to_end is not None and now > program.asked_to_end:
                 program.asked_to_end = None
                 self.kill(program.mark)
@@ -296,127 +302,6 @@ class Owner:
             self.family.look(always=True)
 
         self.belongings.remove()
-
-    # --- what the notebook may ask ------------------------------------------------------------------
-
-    def do_start(self, head: dict[str, Any], body: bytes) -> None:
-        """Start a program."""
-        number = head["id"]
-        order = spawn.Order(
-            argv=head["argv"],
-            env=head["env"],
-            cwd=head["cwd"],
-            mark=marks.of_program(self.notebook, number),
-            stdin=head["stdin"],
-            limits=limits.of_process(),
-            other_user=head["other_user"],
-        )
-        try:
-            program = Program(number, order, head["name"], head["output"], self.tell)
-        except OSError as error:
-            self.tell({"event": "failed", "id": number, "errno": error.errno, "what": error.filename})
-            return
-        if not self.programs:
-            self.belongings.nothing_runs()
-        self.programs[number] = program
-        self.family.add(program.pid, program.mark)
-        limits.prefer_to_kill(program.pid)
-        for fd in program.streams:
-            self.add(fd, lambda fd, program=program: self._on_output(program, fd))  # type: ignore[misc]
-        if head["timeout"] is not None:
-            program.seconds = head["timeout"]
-            program.deadline = time.monotonic() + program.seconds
-        self._next_tick = time.monotonic() + TICK_S
-        self.tell({"event": "started", "id": number, "pid": program.pid})
-        if order.stdin == "text":
-            program.typed += body
-            program.typed_end = True
-            self._type(program)
-
-    def do_signal(self, head: dict[str, Any], body: bytes) -> None:
-        """Send a signal to a program's group, or to all its processes."""
-        program = self.programs.get(head["id"])
-        if program is None:
-            return
-        if not head["all"]:
-            program.signal_group(head["signal"])
-            return
-        self.family.look()
-        for pid in self.family.of(program.mark):
-            send(pid, head["signal"])
-
-    def do_stop(self, head: dict[str, Any], body: bytes) -> None:
-        """End a program politely."""
-        program = self.programs.get(head["id"])
-        if program is not None:
-            self.end(program, "stopped")
-
-    def do_kill(self, head: dict[str, Any], body: bytes) -> None:
-        """End a program at once."""
-        program = self.programs.get(head["id"])
-        if program is not None:
-            program.why = program.why or "killed"
-            self.kill(program.mark)
-
-    def do_type(self, head: dict[str, Any], body: bytes) -> None:
-        """Give a program what was typed for it."""
-        program = self.programs.get(head["id"])
-        if program is not None and program.stdin is not None:
-            program.typed += body
-            program.typed_end |= head["end"]
-            program.asking, program.reads_since = False, 0
-            self._type(program)
-
-    def do_watch(self, head: dict[str, Any], body: bytes) -> None:
-        """Begin or end to send pictures."""
-        self.pictures.watched(head["on"])
-
-    def do_scene(self, head: dict[str, Any], body: bytes) -> None:
-        """One picture, now."""
-        self.tell({"event": "reply", "id": head["id"], "scene": self.pictures.now(head["all"])})
-
-    # --- standard input -----------------------------------------------------------------------------
-
-    def _notice_asking(self, program: Program) -> None:
-        """Tell the notebook when the program begins or ends to wait for something typed."""
-        reads = not program.typed and reading.somebody_reads(program.tty, self.family.of(program.mark))
-        program.reads_since = program.reads_since + 1 if reads else 0
-        asking = program.reads_since >= 2  # what was just typed may not have reached it yet
-        if asking != program.asking:
-            program.asking = asking
-            self.tell({"event": "asking", "id": program.number, "asking": asking})
-
-    def _type(self, program: Program) -> None:
-        fd = program.stdin
-        if fd is None:
-            return
-        while program.typed:
-            try:
-                del program.typed[: os.write(fd, program.typed[:4096])]
-            except BlockingIOError:
-                self._wait_writable(program)
-                return
-            except OSError:
-                program.typed.clear()
-        if program.typed_end:
-            self._close_stdin(program)
-
-    def _wait_writable(self, program: Program) -> None:
-        fd = program.stdin
-        if fd is not None and fd not in self._handlers:
-            self._handlers[fd] = lambda fd: self._type(program)
-            self._epoll.register(fd, select.EPOLLOUT)
-
-    def _close_stdin(self, program: Program) -> None:
-        fd = program.stdin
-        assert fd is not None
-        if fd in self._handlers:
-            self.remove(fd)
-        if program.stdin_is_terminal and program.streams:
-            with contextlib.suppress(OSError):
-                os.write(fd, b"\x04")
-        os.close(fd)
-        program.stdin = None
 
 
 def own_folder() -> str:

@@ -27,7 +27,9 @@ class Notebook:
         self.pid = pid
         self._before = {(fd, self._link(fd)) for fd in self._numbers()}
         self._files = tuple(link for _, link in self._before if link.startswith(b"/"))
-        self._ports = {port for port, state, inode in self._tcp() if self._is_before(inode) and state == _LISTENS}
+        self._ports = {
+            port for port, state, inode in self._tcp() if self._is_before(inode) and state == _LISTENS
+        }
         self._front_ends: dict[bytes, bool] = {}
         self._listed: list[int] = []
         self._worth = False
@@ -106,4 +108,3 @@ class Notebook:
             return os.readlink(b"/proc/%d/fd/%d" % (self.pid, fd))
         except OSError:
             return b"/dev/gone"
-

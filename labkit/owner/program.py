@@ -11,6 +11,9 @@ from typing import Any
 from labkit.owner import spawn
 from labkit.owner.output import Output
 
+TICK_S = 0.03
+"""How often families are looked at while something runs."""
+
 GRACE_S = 1.0
 """Between SIGTERM and SIGKILL."""
 
