@@ -150,6 +150,13 @@ CROSSED_THREADS = """
     threading.Thread(target=take, args=(a, b)).start()
     take(b, a)
 """
+THREAD_READS = """
+    import os, threading
+    r, w = os.pipe()
+    reader = threading.Thread(target=os.read, args=(r, 1))
+    reader.start()
+    reader.join()
+"""
 SOCKET_PAIR = """
     import os, socket
     a, b = socket.socketpair()

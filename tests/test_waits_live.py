@@ -28,6 +28,7 @@ from stuck_programs import (
     LOCKED_TWICE,
     MUTEX_TWICE,
     OWN_POLL,
+    THREAD_READS,
     POSIX_TWICE,
     SOCKET_PAIR,
     STUCK_GRANDCHILD,
@@ -57,6 +58,7 @@ HANGS = {
     "a mutex locked twice": (MUTEX_TWICE, {"parent"}, "no other thread that could release it"),
     "threads with crossed locks": (CROSSED_THREADS, {"parent"}, "every thread of `parent` waits for another"),
     "a socket pair, both reading": (SOCKET_PAIR, FAMILY, "could send something"),
+    "a thread that reads its own pipe": (THREAD_READS, {"parent"}, "holds its only write end itself"),
     "a poll of its own pipe": (OWN_POLL, {"parent"}, "only it itself could make one ready"),
 }  # fmt: skip
 

@@ -29,12 +29,17 @@ def sentence(seen: Seen, knot: list[Ending], followers: list[Ending]) -> str:
 
 
 def _by_process(endings: list[Ending]) -> list[Ending]:
-    """One wait for each process: that of its main thread, or else its first."""
+    """One wait for each process: that of its main thread, unless another's says more."""
     chosen: dict[int, Ending] = {}
     for ending in endings:
-        if ending.pid not in chosen or ending.tid == ending.pid:
+        if ending.pid not in chosen or _rank(ending) > _rank(chosen[ending.pid]):
             chosen[ending.pid] = ending
     return list(chosen.values())
+
+
+def _rank(ending: Ending) -> tuple[bool, bool]:
+    """A wait for a thing says more than one for another thread: who joins a stuck thread is not the cause."""
+    return ending.blocked.object is not None, ending.tid == ending.pid
 
 
 def _followers(seen: Seen, waiting: list[Ending]) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from labkit.scene import EventFd, File, InetSocket, Lock, Pipe, PosixSem, SysvSem, UnixSocket
 from labkit.waits.enablers import Ending
 from labkit.waits.seen import Seen
-from labkit.words import CHILDREN, CHOICES, READS, SEMAPHORES, WRITES, call, count, listing, printable, quoted
+from labkit.words import CHILDREN, CHOICES, READS, SEMAPHORES, WRITES, call, count, listing, place, quoted
 
 
 def clause(seen: Seen, ending: Ending) -> str:
@@ -111,7 +111,7 @@ def _locked(seen: Seen, ending: Ending) -> str:
     lock = thing(seen, ending)
     id = lock.file if isinstance(lock, Lock) and lock.file else ending.blocked.object
     file = seen.objects.get(id or "")
-    return printable(file.path, 60) if isinstance(file, File) and file.path else str(id)
+    return place(file.path, 60) if isinstance(file, File) and file.path else str(id)
 
 
 def takes(seen: Seen, ending: Ending) -> bool:

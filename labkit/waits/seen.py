@@ -6,8 +6,10 @@ from labkit.scene import AnyObject, Process, Scene, Thread, TimerFd, UnixSocket
 
 _OWN_SIGNALS = frozenset(
     {"SIGINT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS", "SIGPIPE"}
+    | {"SIG32", "SIG33"}
 )
-"""Handlers that a language's run-time installs by itself: they say nothing about the program's plan."""
+"""Handlers that a language's run-time installs by itself: they say nothing about the program's plan.
+Signals 32 and 33 are the C library's own, caught by every program that has started a thread."""
 
 
 class Seen:
