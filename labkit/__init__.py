@@ -17,7 +17,8 @@ before it (`tests/test_layers.py` sees to that):
     launcher.py    runs a cell's Python source as `__main__`; imports nothing of ours
     programs.py    a cell's source -> a command (Python, C, shell)
     owner/         the process that starts and owns every program of a notebook
-    supervisor.py  the notebook's hold on that process
+    process.py     one program, as the notebook sees it
+    supervisor.py  the notebook's hold on the owner of all programs
     kernelspec/    the Jupyter kernel “Linux IPC”: ipykernel in a room, under guards
     changes.py     what differs between two scenes; pure
     pages.py       the front end, and a page that plays a film without a server

@@ -52,7 +52,7 @@ def _thread_hook(args):
 
 def _end_by_sigint():
     """Python ends itself by SIGINT after an uncaught KeyboardInterrupt, unless code was compiled since."""
-    try:
+    try:  # noqa: SIM105
         exec("raise KeyboardInterrupt")
     except KeyboardInterrupt:
         pass

@@ -12,110 +12,23 @@ import atexit
 import contextlib
 import itertools
 import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from labkit import names, room
+from labkit import names
 from labkit.errors import LabError
 from labkit.kernel import syscalls
 from labkit.owner import journal, wire
-from labkit.owner.belongings import Belongings
-from labkit.owner.family import Family
-from labkit.owner.spawn import ANOTHER_USER
+from labkit.owner.inheriting import end_family
+from labkit.process import OnEvent, OnOutput, Program
 from labkit.programs import Command
 from labkit.scene import Scene
 
-OnOutput = Callable[["Program", int, bytes], None]
-OnEvent = Callable[["Program", dict[str, Any]], None]
-
-
-class Program:
-    """One program of the notebook, running or ended."""
-
-    def __init__(self, supervisor: Supervisor, number: int, command: Command, name: str) -> None:
-        self._supervisor = supervisor
-        self.number = number
-        self.command = command
-        self.name = name
-        self.pid: int | None = None
-        self.status: int | None = None
-        """Exit status; minus the number of the signal that ended it; None while it runs."""
-        self.why: str | None = None
-        """Why it was ended, if we did: `timeout`, `stopped`, `killed`, `output`, `owner`."""
-        self.left = 0
-        """How many of its processes went on when it had ended."""
-        self.done = False
-        self.gone = False
-        self.paused = False
-        self.asking = False
-        """True while it is blocked reading what a person should type."""
-        self.limit = ""
-        """The limit it had gone over, in words."""
-        self.started_at = time.time()
-        self.failure: dict[str, Any] | None = None
-        self.scene: Scene | None = None
-        """How things stood when its time was up."""
-        self.on_output: OnOutput | None = None
-        self.on_event: OnEvent | None = None
-
-    @property
-    def alive(self) -> bool:
-        """True while any process of it is there."""
-        return not self.gone
-
-    def wait(self, timeout: float | None = None) -> int | None:
-        """Wait until it and all in its session have ended; its exit status, or None after `timeout`."""
-        self._supervisor.wait_for(lambda: self.done, timeout)
-        return self.status if self.done else None
-
-    def wait_done_or_asking(self) -> None:
-        """Wait until it has ended, or wants something typed."""
-        self._supervisor.wait_for(lambda: self.done or self.asking)
-
-    def wait_gone(self, timeout: float | None = None) -> bool:
-        """Wait until no process of it is left."""
-        return self._supervisor.wait_for(lambda: self.gone, timeout)
-
-    def signal(self, number: int, everybody: bool = False) -> None:
-        """Send a signal to its process group, or to every process of it."""
-        if number in (signal.SIGSTOP, signal.SIGCONT):
-            self.paused = number == signal.SIGSTOP
-        self._ask("signal", signal=int(number), all=everybody)
-
-    def pause(self) -> None:
-        """Stop every process of it (SIGSTOP)."""
-        self.signal(signal.SIGSTOP, everybody=True)
-
-    def resume(self) -> None:
-        """Let it go on (SIGCONT)."""
-        self.signal(signal.SIGCONT, everybody=True)
-
-    def interrupt(self) -> None:
-        """What Ctrl-C does."""
-        self.signal(signal.SIGINT)
-
-    def stop(self) -> None:
-        """End all of it: SIGTERM, and SIGKILL a second later."""
-        self._ask("stop")
-
-    def kill(self) -> None:
-        """End all of it at once."""
-        self._ask("kill")
-
-    def type(self, text: str, end: bool = False) -> None:
-        """Give it input; with `end`, no more will come."""
-        self.asking = False
-        self._supervisor.ask({"do": "type", "id": self.number, "end": end}, text.encode())
-
-    def _ask(self, what: str, **more: Any) -> None:
-        if not self.gone:
-            self._supervisor.ask({"do": what, "id": self.number, **more})
+__all__ = ["Program", "Supervisor", "Watch", "connect", "current"]
 
 
 class Watch:
@@ -207,7 +120,7 @@ class Supervisor:
         self.wait_for(lambda: program.pid is not None or program.failure is not None or not self.alive)
         if program.pid is None:
             del self._programs[number]
-            raise LabError(_why_not_started(program))
+            raise LabError(program.why_not_started())
         return program
 
     def programs(self) -> list[Program]:
@@ -313,8 +226,7 @@ class Supervisor:
         with self._changed:
             self._changed.notify_all()
 
-    @staticmethod
-    def _note(program: Program, head: dict[str, Any]) -> None:
+    def _note(self, program: Program, head: dict[str, Any]) -> None:
         event = head["event"]
         if event == "started":
             program.pid = head["pid"]
@@ -335,7 +247,7 @@ class Supervisor:
         program.done |= event in ("done", "gone")
         program.gone |= event == "gone"
         if program.gone:
-            program._supervisor._adopt_no_more()
+            self._adopt_no_more()
 
     def _owner_died(self) -> None:
         """End exactly what the owner left to us."""
@@ -349,41 +261,6 @@ class Supervisor:
             self._note(program, {"event": "gone"})
         with self._changed:
             self._changed.notify_all()
-
-
-def end_family(notebook: int, left: journal.Journal | None) -> None:
-    """End every process that bears this notebook's mark, reap those that became ours, remove what is theirs."""
-    family = Family(notebook)
-    belongings = Belongings(left) if left is not None else None
-    family.freeze()
-    if belongings is not None:
-        belongings.look(family.members, family.ever)
-    while family.members:
-        family.kill()
-        for pid in list(family.members):
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-        family.look(always=True)
-        time.sleep(0.001)
-    if belongings is not None:
-        belongings.remove()
-
-
-def _why_not_started(program: Program) -> str:
-    if program.failure is None:
-        return f"{program.name} could not be started: the supervisor died. Run the cell again."
-    number, what = program.failure["errno"], program.failure["what"]
-    if what == ANOTHER_USER:
-        return _why_no_other_user(program.name)
-    return f"{program.name} could not be started: {what}: {os.strerror(number)}."
-
-
-def _why_no_other_user(name: str) -> str:
-    """There is no second user: why, and what would help."""
-    why = f"{name} cannot run as another user: "
-    if room.inside():
-        return why + "a room has one user only. As root, use the kernel Python 3 with %load_ext labkit."
-    return why + f"only root may change users, and this notebook belongs to user {os.getuid()}."
 
 
 _current: Supervisor | None = None

@@ -9,6 +9,8 @@ from __future__ import annotations
 import argparse
 import sys
 
+from labkit.kernel import remains
+from labkit.kernel.remains import Thing
 from labkit.owner import belongings, journal
 from labkit.owner.journal import Journal
 
@@ -45,11 +47,11 @@ def _agreed(count: int) -> bool:
     return input(f"Remove {these}? [y/N] ").strip().lower() in ("y", "yes")
 
 
-def _remove(found: list[tuple[Journal, list[journal.Thing]]]) -> int:
+def _remove(found: list[tuple[Journal, list[Thing]]]) -> int:
     left = 0
     for word, suspected in found:
         for thing in suspected:
-            if journal.remains.remove(thing):
+            if remains.remove(thing):
                 print(f"removed: {thing}")
             else:
                 left += 1

@@ -10,7 +10,7 @@ from labkit import supervisor
 from labkit.errors import LabError
 from labkit.magics.printing import Printer, ended
 from labkit.magics.screen import Screen
-from labkit.supervisor import Program
+from labkit.process import Program
 
 _printers: dict[int, Printer] = {}
 """Of programs whose output is held until somebody waits: their numbers and what was held."""

@@ -13,8 +13,8 @@ from labkit.magics.byname import Interrupted, programs, stop, wait
 from labkit.magics.options import Options, parse
 from labkit.magics.printing import Printer, note
 from labkit.magics.screen import Screen
+from labkit.process import Program
 from labkit.programs import Command, as_other_user, c, python, shell
-from labkit.supervisor import Program
 
 __all__ = ["definition", "load", "make", "programs", "start", "stop", "unload", "wait"]
 

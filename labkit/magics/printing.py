@@ -14,8 +14,8 @@ from typing import Any
 
 from labkit.draw.doing import doing
 from labkit.magics.screen import Screen
+from labkit.process import Program
 from labkit.scene import Scene
-from labkit.supervisor import Program
 
 APART, PLAIN = "\x1b[35m", "\x1b[0m"
 """Standard error is told apart by colour; red is for tracebacks."""

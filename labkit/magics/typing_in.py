@@ -21,7 +21,8 @@ def can_ask(shell: Any, screen: Screen) -> bool:
     """True when somebody is there to type."""
     if screen.request is not None:
         return screen.may_ask and hasattr(shell.kernel, "stdin_socket")
-    return sys.stdin is not None and sys.stdin is sys.__stdin__ and sys.stdin.isatty()
+    terminal = sys.__stdin__
+    return terminal is not None and sys.stdin is terminal and terminal.isatty()
 
 
 def ask(shell: Any, screen: Screen, still_wanted: Callable[[], bool]) -> str | None:
