@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import unicodedata
 
@@ -85,13 +86,23 @@ def signal_name(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:
-        return f"signal {number}"
+        return f"SIGRTMIN+{number - 34}" if 34 <= number <= 64 else f"signal {number}"
 
 
 def printable(text: str, most: int | None = None) -> str:
     """Text from elsewhere, safe in one line: control characters and the like are spelled out."""
     safe = "".join(c if _plain(c) else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
     return safe if most is None or len(safe) <= most else safe[: most - 1] + "…"
+
+
+def place(path: str, most: int | None = None) -> str:
+    """A path in one line; what lies in the notebook's scratch folder is told by its name alone: `…/door`.
+
+    That folder is another for every user, and no reader's concern.
+    """
+    folder = os.environ.get("LABKIT_SCRATCH", "").rstrip("/")
+    inside = bool(folder) and path.startswith(f"{folder}/")
+    return printable("…" + path[len(folder) :] if inside else path, most)
 
 
 def _plain(character: str) -> bool:

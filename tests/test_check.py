@@ -126,6 +126,8 @@ VARIES = [
     ("connected to 127.0.0.1:40001", "connected to 127.0.0.1:51234"),
     ("it took 12.5 ms", "it took 3 ms"),
     ("owner alice", "owner bob"),
+    ("bound to /root/.cache/labkit/scratch/door", "bound to /home/alice/.cache/labkit/scratch/door"),
+    ("bound to /tmp/labkit-0-1f2e3d4c5b6a/door", "bound to /tmp/labkit-1001-a1b2c3d4e5f6/door"),
 ]
 DOES_NOT_VARY = [
     ("wrote 65536 bytes", "wrote 65535 bytes"),
@@ -136,6 +138,7 @@ DOES_NOT_VARY = [
     ("pipe-1 holds 5 bytes", "pipe-1 holds 6 bytes"),
     ("value 2, 1 waiting", "value 2, 0 waiting"),
     ("read(3) = 17", "read(3) = 71"),
+    ("bound to /root/.cache/labkit/scratch/door", "bound to /root/.cache/labkit/scratch/window"),
 ]
 
 

@@ -28,6 +28,7 @@ from labkit.scene import (
     Signals,
     SysvShm,
     Thread,
+    UnixSocket,
     WatchedFd,
 )
 from labkit.waits import judge
@@ -54,6 +55,24 @@ def test_what_is_not_known_is_never_shown_as_nought(kind: str) -> None:
     assert not re.search(r"\b0\b|empty|nothing|none\b", about, re.IGNORECASE)
     if kind not in ("unix-socket", "inet-socket"):
         assert "not visible here" in about
+
+
+def test_what_lies_in_the_scratch_folder_is_told_without_the_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LABKIT_SCRATCH", "/home/somebody/.cache/labkit/scratch")
+    inside = "/home/somebody/.cache/labkit/scratch"
+    door = UnixSocket(id="unix-socket-1", kind="unix-socket", name="s", path=f"{inside}/door")
+    log = File(id="file-1", kind="file", name="log", path=f"{inside}/log")
+    beside = File(id="file-2", kind="file", name="log", path=f"{inside}-not/log")
+    shown = text(
+        scene(
+            process(P, "p", None, {3: ("unix-socket-1", "rw"), 4: ("file-1", "w"), 5: ("file-2", "w")}),
+            objects=(door, log, beside),
+        )
+    )
+    assert "…/door" in shown
+    assert "4 ▸ …/log" in shown
+    assert f"{inside}/" not in shown
+    assert f"{inside}-not/log"[:39] in shown
 
 
 def test_a_process_says_what_it_does_and_what_it_has_open() -> None:

@@ -12,6 +12,7 @@ from labkit.words import (
     duration,
     listing,
     name,
+    place,
     printable,
     signal_name,
 )
@@ -109,7 +110,7 @@ def open_end(held: Descriptor, scene: Scene) -> str:
     object = scene.object(held.object)
     what = printable(held.object or UNSEEN)
     if isinstance(object, File):
-        what = printable(object.path or object.name, 40)
+        what = place(object.path or object.name, 40)
         if held.offset is not None:
             what += f" at byte {held.offset:,}"
     flags = [flag.removeprefix("O_").lower() for flag in held.flags if flag in ("O_NONBLOCK", "O_APPEND")]

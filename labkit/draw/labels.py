@@ -39,6 +39,7 @@ from labkit.words import (
     duration,
     listing,
     name,
+    place,
     printable,
 )
 
@@ -103,7 +104,7 @@ def _pipe(pipe: Pipe, scene: Scene) -> Label:
     known = pipe.queued is not None and pipe.capacity
     return Label(
         _title(pipe),
-        printable(pipe.path or "", 60) if pipe.kind == "fifo" else "",
+        place(pipe.path or "", 60) if pipe.kind == "fifo" else "",
         (pipe.queued or 0, pipe.capacity or 1) if known else None,
         amount,
         "" if pipe.queued is None else _bytes(pipe.head, pipe.queued),
@@ -135,7 +136,7 @@ def _listening(waiting: int | None, backlog: int | None) -> tuple[tuple[int, int
 
 
 def _unix(socket: UnixSocket, scene: Scene) -> Label:
-    words = [word for word in (socket.type, socket.state, printable(socket.path or "", 40)) if word]
+    words = [word for word in (socket.type, socket.state, place(socket.path or "", 40)) if word]
     if socket.state == "listening":
         level, amount = _listening(socket.waiting, socket.backlog)
         return Label(_title(socket), ", ".join(words), level, amount)
@@ -268,7 +269,7 @@ def _posix_mq(queue: PosixMq, scene: Scene) -> Label:
 
 def _file(file: File, scene: Scene) -> Label:
     rows = ("its name is gone",) if file.deleted else ()
-    return Label(_title(file), printable(file.path or file.name, 60), None, _size(file.size), "", rows)
+    return Label(_title(file), place(file.path or file.name, 60), None, _size(file.size), "", rows)
 
 
 def _eventfd(event: EventFd, scene: Scene) -> Label:
