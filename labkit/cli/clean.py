@@ -11,7 +11,7 @@ import sys
 
 from labkit.kernel import remains
 from labkit.kernel.remains import Thing
-from labkit.owner import belongings, journal
+from labkit.owner import inheriting, journal
 from labkit.owner.journal import Journal
 
 
@@ -24,7 +24,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """List, ask, remove. 0: nothing is left. 1: something was left where it is."""
     if not options.dry_run:
-        belongings.sweep()
+        inheriting.sweep()
     found = [(word, word.still_suspected()) for word in journal.abandoned()]
     things = [thing for _, suspected in found for thing in suspected]
     if not things:

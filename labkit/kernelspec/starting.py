@@ -57,9 +57,9 @@ def _jupyter() -> int:
 
 def _remove_belongings() -> None:
     """What the owner of the programs knew to be theirs, if it was killed before it could remove it."""
-    from labkit.owner import belongings
+    from labkit.owner import belongings, inheriting
 
-    belongings.sweep()
+    inheriting.sweep()
     if room.NO_ROOM in os.environ:
         belongings.empty(os.environ[names.SCRATCH])
 

@@ -17,7 +17,6 @@ from labkit import names
 from labkit.kernel import remains
 from labkit.kernel.remains import Thing
 from labkit.owner import journal
-from labkit.owner.family import Family
 from labkit.owner.journal import Journal
 from labkit.owner.spawn import OTHER_USER
 
@@ -72,12 +71,16 @@ class Belongings:
             self._before |= new
             self._write()
 
-    def remove(self) -> None:
-        """Remove what is known, then the scratch folder; keep word of what is only suspected."""
+    def remove(self, alive: bool = True) -> None:
+        """Remove what is known, then the scratch folder; keep word of what is only suspected.
+
+        `alive`: if it was in a room, that room is this one.
+        """
         self._note()
-        self.journal.remove_known(alive=True)
+        self.journal.remove_known(alive)
         self.journal.close()
-        empty(self.journal.folder)
+        if alive or not self.journal.in_room:
+            empty(self.journal.folder)
 
     def _held(self, pids: Iterable[int]) -> set[Thing]:
         found: set[Thing] = set()
@@ -145,15 +148,3 @@ def empty(folder: str, keep: str | None = None) -> None:
                 os.unlink(entry.path)
     with contextlib.suppress(OSError):
         os.rmdir(folder)
-
-
-def sweep() -> None:
-    """End and remove what is known to be of owners that were killed together with their notebooks."""
-    for found in journal.abandoned():
-        family = Family(found.notebook)
-        family.freeze()
-        family.kill()
-        found.remove_known()
-        if not found.in_room:
-            empty(found.folder)
-        found.close()

@@ -19,8 +19,9 @@ from typing import Any
 from labkit import names
 from labkit.kernel import inotify, remains, syscalls
 from labkit.owner import limits, marks, wire
-from labkit.owner.belongings import Belongings, sweep
+from labkit.owner.belongings import Belongings
 from labkit.owner.family import Family, send, state
+from labkit.owner.inheriting import sweep
 from labkit.owner.notebook import Notebook
 from labkit.owner.pictures import Pictures
 from labkit.owner.program import GRACE_S, TICK_S, Program
