@@ -22,8 +22,13 @@ before it (`tests/test_layers.py` sees to that):
     kernelspec/    the Jupyter kernel “Linux IPC”: ipykernel in a room, under guards
     changes.py     what differs between two scenes; pure
     pages.py       the front end, and a page that plays a film without a server
-    film.py        program(s) -> a Film: a Scene for every system call
-    explore.py     program(s) -> outcomes, over every schedule
+    film.py        a Film: a Scene for every system call; pure data
+    exploration.py  all that can come out of some programs, and how often; pure data
+    conductor/     leads programs so that one process runs at a time, and knows who is asleep
+    decode/        a system call -> a line as a teacher would write it
+    explore/       program(s) -> an Exploration, over every schedule
+    camera/        program(s) -> a Film
+    studio.py      a process of its own, in which both are made for a notebook
     view.py, ui/   a Scene or a Film -> a live widget
     reports.py     what a judge says about an answer, and the text a learner reads; pure
     exercises.py   exercises and their criteria, as an author writes them and a course keeps them

@@ -60,7 +60,7 @@ class Exploration:
     outcomes: list[Outcome] = field(default_factory=list)
     limits: list[Limit] = field(default_factory=list)
     known: frozenset[Any] = frozenset()
-    """What was found to be a point on the way (see `labkit/schedule.py`)."""
+    """What was found to be a point on the way (see `labkit/explore/schedule.py`)."""
     exhaustive: bool = False
 
     @property

@@ -1,6 +1,6 @@
 """A Film: what programs did, one system call a frame, each with the full Scene after it.
 
-Pure data: `labkit/camera.py` makes films, the views play them. A film is saved as JSON, or as a page
+Pure data: `labkit/camera/` makes films, the views play them. A film is saved as JSON, or as a page
 that needs nothing but a browser.
 """
 
@@ -84,8 +84,10 @@ class Film:
 
     def to_dict(self) -> dict[str, Any]:
         """The film as plain dictionaries and lists."""
-        plain = {f.name: [dataclasses.asdict(x) if dataclasses.is_dataclass(x) else x for x in getattr(self, f.name)]
-                 for f in dataclasses.fields(self) if f.name not in ("version", "scenes")}  # fmt: skip
+        plain: dict[str, Any] = {
+            key: [dataclasses.asdict(row) for row in getattr(self, key)] for key in _ROWS
+        }
+        plain["left_behind"] = list(self.left_behind)
         return {"version": self.version, **plain, "scenes": [scene.to_dict() for scene in self.scenes]}
 
     @classmethod
@@ -98,11 +100,11 @@ class Film:
                 f"This film has version {data.get('version')!r}; this labkit reads version {VERSION}."
             )
         try:
-            return cls(
-                scenes=tuple(Scene.from_dict(scene) for scene in data["scenes"]),
-                left_behind=tuple(data["left_behind"]),
-                **{key: tuple(_known(kind, row) for row in data[key]) for key, kind in _ROWS.items()},
-            )
+            rows: dict[str, Any] = {
+                key: tuple(_known(k, row) for row in data[key]) for key, k in _ROWS.items()
+            }
+            scenes = tuple(Scene.from_dict(scene) for scene in data["scenes"])
+            return cls(scenes=scenes, left_behind=tuple(data["left_behind"]), **rows)
         except (KeyError, TypeError) as error:
             raise LabError(f"This is not a film: {error} is missing or not what it should be.") from None
 

@@ -38,8 +38,8 @@ def test_a_deadlock_is_status_1():
 
 
 def test_wrong_usage_is_status_2_and_one_line():
-    for words in (["film"], ["film", "--"], ["film", "--turns", "x*y", "--", "true"], ["film", "--", "nowhere"],
-                  ["film", "-o", "film.txt", "--", "true"], ["film", "--timeout", "0", "--", "true"]):  # fmt: skip
+    for options in ("", "--", "--turns x*y -- true", "-- nowhere", "-o a.txt -- true", "--timeout 0 -- true"):
+        words = ["film", *options.split()]
         done = labkit(*words)
         assert done.returncode == 2, words
         assert done.stderr.count("\n") == 1, done.stderr

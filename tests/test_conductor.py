@@ -10,9 +10,9 @@ import pytest
 from stage import c, python, shell
 
 from labkit.conductor import Conductor, TimeUp
+from labkit.conductor.tasks import Task
 from labkit.errors import LabError
 from labkit.programs import Command
-from labkit.tasks import Task
 
 
 def lead(conductor: Conductor, task: Task) -> None:
@@ -34,7 +34,11 @@ def lead_all(conductor: Conductor) -> None:
 
 
 def test_a_reader_of_an_empty_pipe_is_asleep_and_woken_by_the_write():
-    source = "import os\nr, w = os.pipe()\nif os.fork() == 0: os.read(r, 1); os._exit(0)\nos.write(w, b'x')\nos.wait()\n"
+    source = (
+        "import os\nr, w = os.pipe()\n"
+        "if os.fork() == 0: os.read(r, 1); os._exit(0)\n"
+        "os.write(w, b'x')\nos.wait()\n"
+    )
     with Conductor([python(source)]) as conductor:
         parent = conductor.ready()[0]
         while not (parent.state == "call" and parent.call and parent.call.name == "write"):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from stage import c, explored, outputs, python, shell
 
-from labkit.explore import replay
+from labkit.camera import replay
 from labkit.exploration import Exploration
 
 
@@ -107,7 +107,13 @@ def test_python_has_the_same_race():
 
 
 def test_a_childs_output_can_come_before_and_after_its_parents():
-    program = "import os\nif os.fork() == 0:\n    os.write(1, b'child '); os._exit(0)\nos.write(1, b'parent ')\nos.wait()\n"
+    program = (
+        "import os\n"
+        "if os.fork() == 0:\n"
+        "    os.write(1, b'child '); os._exit(0)\n"
+        "os.write(1, b'parent ')\n"
+        "os.wait()\n"
+    )
     assert set(outputs(explored(python(program)))) == {"child parent", "parent child"}
 
 

@@ -214,7 +214,8 @@ def test_films_survive_saving(tmp_path):
 def test_killing_the_recorder_ends_the_programs():
     source = (
         "import sys\nfrom labkit.camera import record, Options\nfrom labkit.programs import Command\n"
-        "record([Command(('/bin/sh', '-c', 'sleep 1000 & sleep 1000'))], Options(), lambda f: print(f.pid, flush=True))\n"
+        "command = Command(('/bin/sh', '-c', 'sleep 1000 & sleep 1000'))\n"
+        "record([command], Options(), lambda f: print(f.pid, flush=True))\n"
     )
     recorder = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True)
     pids = set()
@@ -273,7 +274,9 @@ PROGRAMS = [
     c("initialize", "/tmp"),
     c("wakeup", "safe"),
     python(
-        "import os\nr, w = os.pipe()\nif os.fork() == 0: os._exit(os.write(w, b'x'))\nos.read(r, 1); os.wait()"
+        "import os\nr, w = os.pipe()\n"
+        "if os.fork() == 0: os._exit(os.write(w, b'x'))\n"
+        "os.read(r, 1); os.wait()"
     ),
 ]
 

@@ -8,10 +8,12 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from labkit.camera import replay
 from labkit.cli.film import split
 from labkit.errors import LabError
 from labkit.exploration import Exploration, describe
-from labkit.explore import Options, explore, replay
+from labkit.explore import Options, explore
+from labkit.programs import Command
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -27,8 +29,12 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--jobs", type=int, metavar="N", help="how many at the same time (default: all processors)"
     )
-    parser.add_argument("-o", dest="file", metavar="FILE",
-                        help="save the outcomes (.json), or the film of one of them (.html, .json.gz)")  # fmt: skip
+    parser.add_argument(
+        "-o",
+        dest="file",
+        metavar="FILE",
+        help="save the outcomes (.json), or the film of one of them (.html, .json.gz)",
+    )
     parser.add_argument(
         "--outcome", type=int, default=1, metavar="K", help="which outcome -o films (default 1)"
     )
@@ -61,7 +67,7 @@ def run(options: argparse.Namespace) -> int:
     return int(found.wrong)
 
 
-def _save(options: argparse.Namespace, commands: list, found: Exploration) -> None:  # type: ignore[type-arg]
+def _save(options: argparse.Namespace, commands: list[Command], found: Exploration) -> None:
     if options.file.endswith(".json"):
         try:
             with open(options.file, "w", encoding="utf-8") as file:

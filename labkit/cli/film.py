@@ -7,14 +7,19 @@ import os
 import sys
 
 from labkit.errors import LabError
+from labkit.programs import Command
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What may stand on the command line."""
     parser.usage = "labkit film [options] -- COMMAND… [--and COMMAND…]"
     parser.add_argument("-o", dest="file", metavar="FILE", help="save the film: .json, .json.gz or .html")
-    parser.add_argument("--turns", default="parent-first", metavar="RULE",
-                        help="who goes next: parent-first (default), child-first, alternate, or names: parent,child*2")  # fmt: skip
+    parser.add_argument(
+        "--turns",
+        default="parent-first",
+        metavar="RULE",
+        help="who goes next: parent-first (default), child-first, alternate, or names: parent,child*2",
+    )
     parser.add_argument(
         "--timeout", type=float, default=30.0, metavar="S", help="end after S seconds (default 30)"
     )
@@ -32,8 +37,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Record, print, save. 1 when nobody could go on."""
     from labkit.camera import Options, record
+    from labkit.camera.turns import Turns
     from labkit.film import Frame
-    from labkit.turns import Turns
 
     commands = split(options.command)
     Turns(options.turns)
@@ -46,8 +51,15 @@ def run(options: argparse.Namespace) -> int:
         if not options.json:
             print(frame.text, flush=True)
 
-    how = Options(turns=options.turns, seconds=options.timeout, frames=options.frames,
-                  all_calls=options.all_calls, slow=options.slow, scenes=not options.no_scenes, stdin=options.stdin)  # fmt: skip
+    how = Options(
+        turns=options.turns,
+        seconds=options.timeout,
+        frames=options.frames,
+        all_calls=options.all_calls,
+        slow=options.slow,
+        scenes=not options.no_scenes,
+        stdin=options.stdin,
+    )
     film = record(commands, how, show)
     if options.file:
         film.save(options.file)
@@ -60,10 +72,8 @@ def run(options: argparse.Namespace) -> int:
     return int(any(limit.what == "deadlock" for limit in film.limits))
 
 
-def split(words: list[str]) -> list[object]:
+def split(words: list[str]) -> list[Command]:
     """The commands after `--`, separated by `--and`."""
-    from labkit.programs import Command
-
     if words[:1] == ["--"]:
         words = words[1:]
     groups: list[list[str]] = [[]]

@@ -16,7 +16,7 @@ says who could notice the call:
     !   others may: explore asks here who goes next
 
 Argument words: `in`, `out`: bytes, whose length is the next argument; `out` is filled by the call.
-`-`: of no interest. The others name themselves; `labkit/decode.py` has a function for each.
+`-`: of no interest. The others name themselves; `labkit/decode/` has a function for each.
 """
 
 from __future__ import annotations

@@ -56,7 +56,8 @@ EPOLL = {
     "EPOLLEXCLUSIVE": 1 << 28, "EPOLLONESHOT": 1 << 30, "EPOLLET": 1 << 31,
 }  # fmt: skip
 MESSAGES = {
-    "MSG_OOB": 1, "MSG_PEEK": 2, "MSG_TRUNC": 0x20, "MSG_DONTWAIT": 0x40, "MSG_EOR": 0x80, "MSG_WAITALL": 0x100,
+    "MSG_OOB": 1, "MSG_PEEK": 2, "MSG_TRUNC": 0x20, "MSG_DONTWAIT": 0x40, "MSG_EOR": 0x80,
+    "MSG_WAITALL": 0x100,
     "MSG_NOSIGNAL": 0x4000, "MSG_CMSG_CLOEXEC": 0x40000000,
 }  # fmt: skip
 SEALS = {"F_SEAL_SEAL": 1, "F_SEAL_SHRINK": 2, "F_SEAL_GROW": 4, "F_SEAL_WRITE": 8, "F_SEAL_FUTURE_WRITE": 16}
@@ -101,7 +102,8 @@ CHOICES: dict[str, dict[int, str]] = {
     "itimer": {0: "ITIMER_REAL", 1: "ITIMER_VIRTUAL", 2: "ITIMER_PROF"},
     "family": FAMILIES,
     "socktype": {
-        **{kind | bits: "|".join([name, *words]) for kind, name in ((1, "SOCK_STREAM"), (2, "SOCK_DGRAM"), (5, "SOCK_SEQPACKET"))
+        **{kind | bits: "|".join([name, *words])
+           for kind, name in ((1, "SOCK_STREAM"), (2, "SOCK_DGRAM"), (5, "SOCK_SEQPACKET"))
            for bits, words in ((0, ()), (0x80000, ("SOCK_CLOEXEC",)), (0x800, ("SOCK_NONBLOCK",)),
                                (0x80800, ("SOCK_NONBLOCK", "SOCK_CLOEXEC")))},
         0: "0", 0x80000: "SOCK_CLOEXEC", 0x800: "SOCK_NONBLOCK",
@@ -114,14 +116,17 @@ CHOICES: dict[str, dict[int, str]] = {
                          5: "FUTEX_WAKE_OP", 6: "FUTEX_LOCK_PI", 7: "FUTEX_UNLOCK_PI", 9: "FUTEX_WAIT",
                          10: "FUTEX_WAKE"}.items()
     },
-    "prctl": {1: "PR_SET_PDEATHSIG", 15: "PR_SET_NAME", 36: "PR_SET_CHILD_SUBREAPER", 38: "PR_SET_NO_NEW_PRIVS"},
+    "prctl": {1: "PR_SET_PDEATHSIG", 15: "PR_SET_NAME", 36: "PR_SET_CHILD_SUBREAPER",
+    38: "PR_SET_NO_NEW_PRIVS"},
 }  # fmt: skip
 """Argument words that are one of several values."""
 
 FRIENDLY = {
-    "semtimedop": "semop", "openat": "open", "pipe2": "pipe", "exit_group": "exit", "rt_sigaction": "sigaction",
+    "semtimedop": "semop", "openat": "open", "pipe2": "pipe", "exit_group": "exit",
+    "rt_sigaction": "sigaction",
     "rt_sigprocmask": "sigprocmask", "rt_sigsuspend": "sigsuspend", "rt_sigtimedwait": "sigtimedwait",
-    "rt_sigqueueinfo": "sigqueue", "clock_nanosleep": "clock_nanosleep", "pread64": "pread", "pwrite64": "pwrite",
+    "rt_sigqueueinfo": "sigqueue", "clock_nanosleep": "clock_nanosleep", "pread64": "pread",
+    "pwrite64": "pwrite",
     "wait4": "wait4", "mq_timedsend": "mq_send", "mq_timedreceive": "mq_receive", "recvfrom": "recvfrom",
     "epoll_create1": "epoll_create1", "eventfd2": "eventfd", "signalfd4": "signalfd", "accept4": "accept4",
     "pselect6": "pselect", "unlinkat": "unlinkat", "mknodat": "mknod",

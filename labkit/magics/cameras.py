@@ -29,6 +29,10 @@ _LANGUAGES = {"--c": "c", "--shell": "shell", "--python": "program"}
 _VALUES: dict[str, Callable[[str], Any]] = {
     "--turns": str, "--frames": int, "--slow": float, "--max": int, "--jobs": int, "-o": str,
 }  # fmt: skip
+_OPTIONS = {
+    "film": "[--turns RULE] [--frames N] [--all-calls] [--slow S] [-o FILE]",
+    "explore": "[--max N] [--exhaustive] [--jobs N]",
+}
 _FLAGS = ("--all-calls", "--exhaustive")
 
 
@@ -53,7 +57,7 @@ def film(
     slow: float = 0.0,
     save: str | None = None,
 ) -> Any:
-    """A film of programs that cells have defined, run together: one frame for every system call that matters."""
+    """A film of programs that cells have defined, run together: a frame for every call that matters."""
     commands = [definition(name) for name in _some(programs)]
     return _shown(
         make_film(commands, turns=turns, seconds=timeout, frames=frames, all_calls=all_calls, slow=slow), save
@@ -105,10 +109,7 @@ def _cell_magic(
             own["seconds"] = options.timeout
         return work(make(shell, own.pop("language", "program"), options, cell), own)
 
-    run.__doc__ = (
-        f"%%{magic} [NAME] [--c | --shell] [the options of %%program] "
-        + ("[--turns RULE] [--frames N] [--all-calls] [--slow S] [-o FILE]" if magic == "film" else "[--max N] [--exhaustive] [--jobs N]")
-    )  # fmt: skip
+    run.__doc__ = f"%%{magic} [NAME] [--c | --shell] [the options of %%program] {_OPTIONS[magic]}"
     return run
 
 

@@ -12,14 +12,17 @@ from dataclasses import dataclass
 
 import posix_ipc
 
+from labkit.conductor.quiet import signed32
+from labkit.conductor.tasks import Made, Task
 from labkit.kernel import syscalls
 from labkit.kernel.peek import c_string, content
-from labkit.quiet import signed32
-from labkit.tasks import Made, Task
 
 _SYSV = {"shmget": "shm", "semget": "sem", "msgget": "msg"}
-_PATHS = {"mknod": 0, "mknodat": 1, "open": 0, "creat": 0, "openat": 1, "mkdir": 0, "mkdirat": 1,
-          "link": 1, "linkat": 3, "rename": 1, "renameat": 3, "renameat2": 3, "symlink": 1, "symlinkat": 2}  # fmt: skip
+_PATHS = {
+    "mknod": 0, "mknodat": 1, "open": 0, "creat": 0, "openat": 1, "mkdir": 0, "mkdirat": 1, "link": 1,
+    "linkat": 3, "rename": 1, "renameat": 3, "renameat2": 3, "symlink": 1, "symlinkat": 2,
+}  # fmt: skip
+"""Calls that may make a name: which argument it is."""
 _FLAGS = {"open": 1, "openat": 2}
 _REMOVE = {
     "shm": lambda id: syscalls.shmctl(id, 0),

@@ -20,6 +20,9 @@ State: TypeAlias = Literal[
     "stopped",  # stopped by SIGSTOP or the like
 ]
 
+Effect: TypeAlias = Literal["handler", "ignored", "ends", "stops"]
+"""What a signal does to a process."""
+
 READY: frozenset[State] = frozenset({"new", "call", "ready", "signal"})
 
 
@@ -44,7 +47,7 @@ class Pending:
 
     number: int
     sender: int | None
-    effect: Literal["handler", "ignored", "ends", "stops"]
+    effect: Effect
 
 
 @dataclass(slots=True)
@@ -116,6 +119,10 @@ class Task:
     witness: Witness | None = None
     counter: bytes | None = None
     """Its witness's counter when last seen asleep."""
+
+    def stands(self, *states: State) -> bool:
+        """True: it is in one of these states now."""
+        return self.state in states
 
     @property
     def who(self) -> str:

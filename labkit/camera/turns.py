@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from labkit.conductor.tasks import Task
 from labkit.errors import LabError
-from labkit.tasks import Task
 
 RULES = ("parent-first", "child-first", "alternate")
 
@@ -38,7 +38,7 @@ class Turns:
             return (later or ready)[0]
         if self.rule == "child-first":
             return ready[-1]
-        return last if last in ready else ready[0]
+        return last if last is not None and last in ready else ready[0]
 
 
 def _turns(rule: str) -> Iterable[str]:

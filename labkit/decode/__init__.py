@@ -7,26 +7,39 @@ Flags, signals and errors are written by the names in the manual pages.
 
 from __future__ import annotations
 
-import errno
 import ipaddress
 import math
 import os
-import stat as stats
 import struct
 import time
 from collections.abc import Callable
 
+from labkit.conductor.quiet import signed32
+from labkit.conductor.tasks import Made, Task
+from labkit.conductor.times import clock_of, is_absolute
+from labkit.decode.plain import (
+    HIDDEN,
+    MOST,
+    PLAIN,
+    error_text,
+    friendly,
+    gathered,
+    has_out,
+    kernel_ports,
+    passed_descriptors,
+    sembuf_text,
+    shown_bytes,
+    shown_name,
+    sigset_text,
+    unix_address,
+    wait_status,
+)
 from labkit.kernel import flags, peek
 from labkit.kernel.peek import c_string, content, words
-from labkit.quiet import signed32
-from labkit.tasks import Made, Task
-from labkit.times import clock_of, is_absolute
 from labkit.words import content as quoted
 from labkit.words import signal_name
 
-_MOST = 60
-"""Bytes of a buffer that are shown."""
-_HIDDEN = None
+__all__ = ["Decoder", "friendly"]
 
 
 class Decoder:
@@ -43,15 +56,15 @@ class Decoder:
 
     def before(self, task: Task, call: Made) -> str:
         """What can only be read before the call has happened: its arguments."""
-        return f"{_name(task, call)}({', '.join(self._arguments(task, call, done=False))})"
+        return f"{shown_name(task, call)}({', '.join(self._arguments(task, call, done=False))})"
 
     def after(self, task: Task, call: Made, asked: str) -> str:
         """The call with its result; `asked` is what `before` gave."""
         assert call.result is not None
         if -4096 < call.result < 0:
-            return f"{asked} = -1 {_error(-call.result)}"
-        if _has_out(call):
-            asked = f"{_name(task, call)}({', '.join(self._arguments(task, call, done=True))})"
+            return f"{asked} = -1 {error_text(-call.result)}"
+        if has_out(call):
+            asked = f"{shown_name(task, call)}({', '.join(self._arguments(task, call, done=True))})"
         return f"{asked}{self._result(task, call)}"
 
     def signal(self, number: int, sender: int | None, effect: str) -> str:
@@ -85,9 +98,9 @@ class Decoder:
         for index, word in enumerate(call.spec.args):
             if word == "-":
                 continue
-            function = getattr(self, f"_a_{word}", None) or _PLAIN.get(word)
+            function = getattr(self, f"_a_{word}", None) or PLAIN.get(word)
             text = function(task, call, index, done) if function else str(call.args[index])
-            if text is not _HIDDEN:
+            if text is not HIDDEN:
                 shown.append(text)
         return shown
 
@@ -111,21 +124,21 @@ class Decoder:
         return "any child" if pid == -1 else "own group" if pid == 0 else f"group of {self.process(-pid)}"
 
     def _a_waitid(self, task: Task, call: Made, index: int, done: bool) -> str | None:
-        return self.process(call.args[index]) if call.args[index - 1] == 1 else _HIDDEN
+        return self.process(call.args[index]) if call.args[index - 1] == 1 else HIDDEN
 
     def _a_in(self, task: Task, call: Made, index: int, done: bool) -> str:
         size = call.args[index + 1]
-        return quoted(content(task.process.pid, call.args[index], min(size, _MOST + 1)), _MOST)
+        return quoted(content(task.process.pid, call.args[index], min(size, MOST + 1)), MOST)
 
     def _a_iniov(self, task: Task, call: Made, index: int, done: bool) -> str:
-        return quoted(gathered(task.process.pid, call.args[index], call.args[index + 1]), _MOST)
+        return quoted(gathered(task.process.pid, call.args[index], call.args[index + 1]), MOST)
 
     def _a_inmsg(self, task: Task, call: Made, index: int, done: bool) -> str:
         return self._message_header(task, call.args[index], None)
 
     def _a_outmsg(self, task: Task, call: Made, index: int, done: bool) -> str | None:
         if not done:
-            return _HIDDEN
+            return HIDDEN
         return self._message_header(task, call.args[index], call.result)
 
     def _message_header(self, task: Task, address: int, size: int | None) -> str:
@@ -134,10 +147,10 @@ class Decoder:
         if len(header) < 7:
             return "?"
         name, name_size, iov, count, control, control_size, _flags = header
-        text = quoted(gathered(pid, iov, count, size), _MOST)
+        text = quoted(gathered(pid, iov, count, size), MOST)
         if name:
             text += f", to {self.address(content(pid, name, name_size & 0xFFFFFFFF))}" if size is None else ""
-        passed = _rights(content(pid, control, min(control_size, 4096)))
+        passed = passed_descriptors(content(pid, control, min(control_size, 4096)))
         return f"{text}, with descriptors {passed}" if passed else text
 
     def _a_path(self, task: Task, call: Made, index: int, done: bool) -> str:
@@ -162,7 +175,7 @@ class Decoder:
 
     def _a_newfds(self, task: Task, call: Made, index: int, done: bool) -> str | None:
         if not done or call.result != 0:
-            return _HIDDEN
+            return HIDDEN
         return f"[{', '.join(str(v) for v in words(task.process.pid, call.args[index], 2, 4))}]"
 
     def _a_addr(self, task: Task, call: Made, index: int, done: bool) -> str:
@@ -216,7 +229,7 @@ class Decoder:
         data = content(task.process.pid, call.args[index], 6 * count)
         return (
             "["
-            + ", ".join(_sembuf(*struct.unpack("=Hhh", data[i : i + 6])) for i in range(0, len(data), 6))
+            + ", ".join(sembuf_text(*struct.unpack("=Hhh", data[i : i + 6])) for i in range(0, len(data), 6))
             + "]"
         )
 
@@ -226,32 +239,32 @@ class Decoder:
             return str(signed32(call.args[index]))
         if command == 17:
             return "…"
-        return _HIDDEN
+        return HIDDEN
 
     def _a_msgbuf(self, task: Task, call: Made, index: int, done: bool) -> str:
         pid, address = task.process.pid, call.args[index]
         kind = struct.unpack("=q", content(pid, address, 8).ljust(8, b"\0"))[0]
-        text = quoted(content(pid, address + 8, min(call.args[index + 1], _MOST + 1)), _MOST)
+        text = quoted(content(pid, address + 8, min(call.args[index + 1], MOST + 1)), MOST)
         return f"type {kind}, {text}"
 
     def _a_sockaddr(self, task: Task, call: Made, index: int, done: bool) -> str | None:
         if not call.args[index]:
-            return _HIDDEN
+            return HIDDEN
         return self.address(content(task.process.pid, call.args[index], min(call.args[index + 1], 128)))
 
     def _a_outaddr(self, task: Task, call: Made, index: int, done: bool) -> str | None:
         if not done or not call.args[index] or not call.args[index + 1]:
-            return _HIDDEN
+            return HIDDEN
         size = (words(task.process.pid, call.args[index + 1], 1, 4) or [0])[0]
         return (
-            self.address(content(task.process.pid, call.args[index], min(size, 128))) if size > 2 else _HIDDEN
+            self.address(content(task.process.pid, call.args[index], min(size, 128))) if size > 2 else HIDDEN
         )
 
     def address(self, data: bytes) -> str:
         """A socket address: a path, `@name`, or host and port."""
         family = int.from_bytes(data[:2], "little")
         if family == 1:
-            return _unix_address(data[2:])
+            return unix_address(data[2:])
         if family == 2 and len(data) >= 8:
             return f"{ipaddress.IPv4Address(data[4:8])}:{self.port(int.from_bytes(data[2:4], 'big'))}"
         if family == 10 and len(data) >= 24:
@@ -260,7 +273,7 @@ class Decoder:
 
     def port(self, number: int) -> str:
         """A port; one that the kernel chose is written by a name."""
-        low, high = _kernel_ports()
+        low, high = kernel_ports()
         return self.symbol("port", number) if low <= number <= high else str(number)
 
     def _a_pollfds(self, task: Task, call: Made, index: int, done: bool) -> str:
@@ -283,10 +296,10 @@ class Decoder:
 
     def _a_epollevent(self, task: Task, call: Made, index: int, done: bool) -> str | None:
         data = content(task.process.pid, call.args[index], 4)
-        return flags.names(int.from_bytes(data, "little"), flags.EPOLL) if data else _HIDDEN
+        return flags.names(int.from_bytes(data, "little"), flags.EPOLL) if data else HIDDEN
 
     def _a_sigset(self, task: Task, call: Made, index: int, done: bool) -> str:
-        return _sigset(content(task.process.pid, call.args[index], 8)) if call.args[index] else "NULL"
+        return sigset_text(content(task.process.pid, call.args[index], 8)) if call.args[index] else "NULL"
 
     def _a_sigaction(self, task: Task, call: Made, index: int, done: bool) -> str:
         handler, bits = (*words(task.process.pid, call.args[index], 2), 0, 0)[:2]
@@ -303,7 +316,7 @@ class Decoder:
     def _time(self, task: Task, call: Made, index: int, unit: float) -> str | None:
         parts = words(task.process.pid, call.args[index], 2) if call.args[index] else []
         if len(parts) < 2:
-            return _HIDDEN
+            return HIDDEN
         seconds = parts[0] + parts[1] / unit
         if is_absolute(call):
             left = math.ceil(100 * max(seconds - time.clock_gettime(clock_of(call)), 0)) / 100
@@ -336,7 +349,7 @@ class Decoder:
         return self.place(task, call.args[index])
 
     def _a_status(self, task: Task, call: Made, index: int, done: bool) -> str | None:
-        return _HIDDEN
+        return HIDDEN
 
     # --- results -------------------------------------------------------------------------------
 
@@ -356,13 +369,13 @@ class Decoder:
             return "0 (the end)" if call.name in ("read", "readv", "recvfrom", "recvmsg") else "0"
         pid, address = task.process.pid, call.args[1]
         if call.spec.args[1] == "outiov":
-            return f"{result} {_bytes(gathered(pid, address, call.args[2], result))}"
-        return f"{result} {_bytes(content(pid, address, min(result, _MOST + 1)))}"
+            return f"{result} {shown_bytes(gathered(pid, address, call.args[2], result))}"
+        return f"{result} {shown_bytes(content(pid, address, min(result, MOST + 1)))}"
 
     def _r_message(self, task: Task, call: Made, result: int) -> str:
         pid, address = task.process.pid, call.args[1]
         kind = struct.unpack("=q", content(pid, address, 8).ljust(8, b"\0"))[0]
-        return f"{result} type {kind}, {_bytes(content(pid, address + 8, min(result, _MOST + 1)))}"
+        return f"{result} type {kind}, {shown_bytes(content(pid, address + 8, min(result, MOST + 1)))}"
 
     def _r_pid(self, task: Task, call: Made, result: int) -> str:
         if result == 0:
@@ -370,7 +383,7 @@ class Decoder:
         if call.name != "wait4":
             return self.process(result)
         status = words(task.process.pid, call.args[1], 1, 4)
-        return f"{self.process(result)}, {_waited(status[0])}" if status else self.process(result)
+        return f"{self.process(result)}, {wait_status(status[0])}" if status else self.process(result)
 
     def _r_addr(self, task: Task, call: Made, result: int) -> str:
         return self.place(task, result)
@@ -399,240 +412,3 @@ class Decoder:
         if call.name == "semctl" and call.args[2] & 0xFF == 11 and result:
             return self.process(result)
         return str(result)
-
-
-# --- plain words: functions that need no memory of names -----------------------------------------------
-
-
-def _signal_argument(task: Task, call: Made, index: int, done: bool) -> str:
-    number = signed32(call.args[index])
-    return "0 (only asks)" if number == 0 else signal_name(number)
-
-
-def _flag_argument(table: dict[str, int]) -> Callable[[Task, Made, int, bool], str | None]:
-    def text(task: Task, call: Made, index: int, done: bool) -> str | None:
-        named = flags.names(call.args[index] & 0xFFFFFFFF, table)
-        return _HIDDEN if named == "0" else named
-
-    return text
-
-
-def _choice_argument(table: dict[int, str]) -> Callable[[Task, Made, int, bool], str | None]:
-    def text(task: Task, call: Made, index: int, done: bool) -> str | None:
-        value = signed32(call.args[index])
-        return table.get(value, str(value))
-
-    return text
-
-
-def _hidden(task: Task, call: Made, index: int, done: bool) -> str | None:
-    return _HIDDEN
-
-
-def _open_flags(task: Task, call: Made, index: int, done: bool) -> str | None:
-    value = call.args[index] & 0xFFFFFFFF
-    if call.spec.result != "fd" or call.name in (
-        "pipe2",
-        "dup3",
-        "timerfd_create",
-        "signalfd4",
-        "inotify_init1",
-    ):
-        named = flags.names(value, flags.OPEN)
-        return _HIDDEN if named == "0" else named
-    access = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")[value & 3]
-    rest = flags.names(value & ~3 & ~0o100000, flags.OPEN)
-    return access if rest == "0" else f"{access}|{rest}"
-
-
-def _mode(task: Task, call: Made, index: int, done: bool) -> str | None:
-    if call.spec.args[index - 1] == "open" and not call.args[index - 1] & os.O_CREAT:
-        return _HIDDEN
-    return f"0{call.args[index] & 0o7777:03o}"
-
-
-def _mknod(task: Task, call: Made, index: int, done: bool) -> str | None:
-    mode = call.args[index]
-    kind = {stats.S_IFIFO: "S_IFIFO", stats.S_IFSOCK: "S_IFSOCK", stats.S_IFREG: "S_IFREG"}
-    return f"{kind.get(stats.S_IFMT(mode), oct(stats.S_IFMT(mode)))}|0{mode & 0o7777:03o}"
-
-
-def _ipc_flags(task: Task, call: Made, index: int, done: bool) -> str | None:
-    value = call.args[index]
-    named = flags.names(value & ~0o777, flags.IPC)
-    mode = f"0{value & 0o777:03o}" if value & 0o777 else ""
-    return "|".join(word for word in (named if named != "0" else "", mode) if word) or "0"
-
-
-def _clone(task: Task, call: Made, index: int, done: bool) -> str | None:
-    return (
-        _HIDDEN if _name(task, call) in ("fork", "vfork") else flags.names(call.args[0] & ~0xFF, flags.CLONE)
-    )
-
-
-def _clone3(task: Task, call: Made, index: int, done: bool) -> str | None:
-    value = _clone_flags(task, call)
-    return _HIDDEN if _name(task, call) in ("fork", "vfork") else flags.names(value, flags.CLONE)
-
-
-def _ms(task: Task, call: Made, index: int, done: bool) -> str | None:
-    value = signed32(call.args[index])
-    return "no limit" if value < 0 else f"{value} ms"
-
-
-def _offset(task: Task, call: Made, index: int, done: bool) -> str | None:
-    value = call.args[index]
-    value -= (1 << 64) if value >> 63 else 0
-    return _HIDDEN if call.name == "mmap" and value == 0 else str(value)
-
-
-def _size(task: Task, call: Made, index: int, done: bool) -> str | None:
-    return _HIDDEN if call.spec.args[index - 1] == "out" else str(call.args[index])
-
-
-def _int(task: Task, call: Made, index: int, done: bool) -> str | None:
-    if call.spec.args[index - 1] in ("outiov", "iniov", "iov", "sembuf", "pollfds"):
-        return _HIDDEN
-    return str(signed32(call.args[index]))
-
-
-def _dirfd(task: Task, call: Made, index: int, done: bool) -> str | None:
-    value = signed32(call.args[index])
-    return _HIDDEN if value == -100 else str(value)
-
-
-def _fcntl_argument(task: Task, call: Made, index: int, done: bool) -> str | None:
-    command, value = call.args[1], call.args[2]
-    if command in (5, 6, 7, 36, 37, 38):
-        kind, whence, start, length = struct.unpack(
-            "=hh4xqq", content(task.process.pid, value, 24).ljust(24, b"\0")
-        )
-        word = {0: "F_RDLCK", 1: "F_WRLCK", 2: "F_UNLCK"}.get(kind, str(kind))
-        where = (
-            "the whole file"
-            if (whence, start, length) == (0, 0, 0)
-            else f"bytes {start} to " + (str(start + length - 1) if length else "the end")
-        )
-        return f"{word}, {where}"
-    if command in (2, 4):
-        return flags.names(value, {"FD_CLOEXEC": 1} if command == 2 else flags.OPEN)
-    if command == 1033:
-        return flags.names(value, flags.SEALS)
-    return str(signed32(value)) if command in (0, 1030, 1031, 8) else _HIDDEN
-
-
-_PLAIN: dict[str, Callable[[Task, Made, int, bool], str | None]] = {
-    "sig": _signal_argument, "open": _open_flags, "mode": _mode, "mknod": _mknod, "ipcflags": _ipc_flags,
-    "clone": _clone, "clone3": _clone3, "ms": _ms, "offset": _offset, "size": _size, "int": _int,
-    "dirfd": _dirfd, "fcntlarg": _fcntl_argument, "len": _hidden, "out": _hidden, "outiov": _hidden,
-    "iov": _hidden, "siginfo": _hidden, "uintptr": _hidden, "ptr": _hidden, "mqattr": _hidden,
-    "mqnotify": _hidden, "futexptr": _hidden, "protocol": _hidden,
-    **{word: _flag_argument(table) for word, table in flags.FLAG_SETS.items()},
-    **{word: _choice_argument(table) for word, table in flags.CHOICES.items()},
-}  # fmt: skip
-
-
-def _name(task: Task, call: Made) -> str:
-    """The call's name as a programmer writes it."""
-    if call.name in ("clone", "clone3"):
-        bits = _clone_flags(task, call)
-        if bits & 0x10000:
-            return call.name
-        return "vfork" if bits & 0x4000 else "fork" if not bits & 0x100 else "clone"
-    return flags.FRIENDLY.get(call.name, call.name)
-
-
-def friendly(call: Made) -> str:
-    """A call's name in the C library."""
-    return flags.FRIENDLY.get(call.name, call.name)
-
-
-def _clone_flags(task: Task, call: Made) -> int:
-    if call.name == "clone":
-        return call.args[0]
-    return (words(task.process.pid, call.args[0], 1) or [0])[0]
-
-
-def _has_out(call: Made) -> bool:
-    outs = ("newfds", "outaddr", "outmsg", "pollfds", "fdset", "fcntlarg")
-    return any(word in outs for word in call.spec.args)
-
-
-def _error(number: int) -> str:
-    return f"{errno.errorcode.get(number, number)} ({os.strerror(number)})"
-
-
-def _sembuf(number: int, operation: int, bits: int) -> str:
-    named = flags.names(bits & 0xFFFF, flags.SEMBUF)
-    text = f"{number}: {operation:+d}" if operation else f"{number}: wait for 0"
-    return text if named == "0" else f"{text} {named}"
-
-
-def _sigset(data: bytes) -> str:
-    bits = int.from_bytes(data, "little")
-    inside = [n for n in range(1, 32) if bits >> (n - 1) & 1]
-    if len(inside) > 24:
-        outside = [signal_name(n) for n in range(1, 32) if not bits >> (n - 1) & 1 and n not in (9, 19)]
-        return "all signals" + (f" but {' '.join(outside)}" if outside else "")
-    more = [signal_name(n) for n in range(34, 65) if bits >> (n - 1) & 1]
-    return "[" + " ".join([*(signal_name(n) for n in inside), *more[:4]]) + "]"
-
-
-def _waited(status: int) -> str:
-    if os.WIFSTOPPED(status):
-        return f"stopped by {signal_name(os.WSTOPSIG(status))}"
-    if status == 0xFFFF:
-        return "continued"
-    if os.WIFSIGNALED(status):
-        return f"ended by {signal_name(os.WTERMSIG(status))}"
-    return f"exited {os.WEXITSTATUS(status)}"
-
-
-def _bytes(data: bytes) -> str:
-    text = quoted(data, _MOST)
-    return f"b'{text[1:-1]}'" if text.startswith('"') else text
-
-
-def _unix_address(path: bytes) -> str:
-    if not path.strip(b"\0"):
-        return "no name"
-    if path[:1] == b"\0":
-        return "@" + path[1:].decode("utf-8", "backslashreplace")
-    return quoted(path.split(b"\0")[0], 110)
-
-
-def _rights(control: bytes) -> list[int]:
-    """The descriptors that a control message carries (SCM_RIGHTS)."""
-    found: list[int] = []
-    while len(control) >= 16:
-        size, level, kind = struct.unpack_from("=qii", control)
-        if size < 16:
-            break
-        if level == 1 and kind == 1:
-            found += struct.unpack(
-                f"={(min(size, len(control)) - 16) // 4}i", control[16 : 16 + (size - 16) // 4 * 4]
-            )
-        control = control[(size + 7) // 8 * 8 :]
-    return found
-
-
-def gathered(pid: int, address: int, count: int, size: int | None = None) -> bytes:
-    """The first bytes of an array of `struct iovec`."""
-    left = _MOST + 1 if size is None else min(size, _MOST + 1)
-    found = b""
-    pairs = words(pid, address, 2 * min(count, 64))
-    for base, length in zip(pairs[0::2], pairs[1::2], strict=False):
-        found += content(pid, base, min(length, left - len(found)))
-        if len(found) >= left:
-            break
-    return found
-
-
-def _kernel_ports() -> tuple[int, int]:
-    """Ports that the kernel gives out by itself."""
-    try:
-        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as file:
-            low, high = file.read().split()
-    except OSError:
-        return 32768, 60999
-    return int(low), int(high)

@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import struct
 
+from labkit.conductor.quiet import signed32
+from labkit.conductor.tasks import Made, Task
 from labkit.kernel.peek import content, words
 from labkit.kernel.syscalls import semctl
-from labkit.quiet import signed32
-from labkit.tasks import Made, Task
 
 _GETVAL = 12
 _IPC_NOWAIT, _SEM_UNDO = 0o4000, 0x1000

@@ -11,15 +11,15 @@ from multiprocessing import Pipe
 from typing import Any
 
 from labkit.conductor import Conductor, TimeUp
+from labkit.conductor.leftovers import Leftovers
+from labkit.conductor.outputs import Outputs
+from labkit.decode.still import why_stuck
 from labkit.exploration import Exploration, Outcome
 from labkit.explore import Options
-from labkit.footprint import Footprint
-from labkit.leftovers import Leftovers
-from labkit.outputs import Outputs
+from labkit.explore.footprint import Footprint
+from labkit.explore.schedule import Decision, Notice, Noticed, NotRepeatable, Redundant, Run, TooLong
 from labkit.programs import Command
 from labkit.scene import Limit
-from labkit.schedule import Decision, Notice, Noticed, NotRepeatable, Redundant, Run, TooLong
-from labkit.still import why_stuck
 from labkit.xray import XRay
 
 
@@ -205,7 +205,8 @@ class Search:
         self.found.schedules = 0
 
     def _all(self, workers: list[Worker], started: float) -> None:
-        idle, busy = list(workers), {}
+        idle = list(workers)
+        busy: dict[Any, tuple[Worker, Branch, frozenset[Notice]]] = {}
         while self.stack or busy:
             if self._over(started):
                 return
@@ -219,7 +220,7 @@ class Search:
                 worker.give(task, self.known)
                 busy[worker.pipe] = (worker, task, self.known)
             for pipe in connections.wait(list(busy)):
-                worker, task, known = busy.pop(pipe)  # type: ignore[call-overload]
+                worker, task, known = busy.pop(pipe)
                 idle.append(worker)
                 tried = worker.take()
                 if known == self.known:

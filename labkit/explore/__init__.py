@@ -1,20 +1,17 @@
 """Every outcome of some programs, over every order in which their processes could have gone.
 
 A depth-first search with no memory but the choices made: each schedule is a fresh run of the programs
-along a prefix of choices, then always the first on offer (`labkit/schedule.py` does one). Every choice not
-taken is a prefix still to be tried. Several workers try them at the same time, each on a processor of
-its own. What a run leaves behind is removed before the next.
+along a prefix of choices, then always the first on offer (`labkit/explore/schedule.py` does one).
+Every choice not taken is a prefix still to be tried. Several workers try them at the same time, each on
+a processor of its own. What a run leaves behind is removed before the next.
 """
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from labkit.errors import LabError
-from labkit.exploration import Exploration, Outcome
+from labkit.exploration import Exploration
 from labkit.programs import Command
 
 
@@ -46,20 +43,6 @@ def explore(
 
     `on_progress` is told how many schedules are done, and how many are known to be waiting.
     """
-    from labkit.search import Search
+    from labkit.explore.search import Search
 
     return Search(commands, options or Options(), on_progress or (lambda done, waiting: None)).run()
-
-
-def replay(commands: Sequence[Command], exploration: Exploration, outcome: Outcome) -> Any:
-    """The film of an outcome: its schedule, played again."""
-    from labkit.camera import record_schedule
-
-    if not exploration.outcomes:
-        raise LabError("Nothing came out of this exploration, so there is nothing to replay.")
-    return record_schedule(commands, outcome.schedule, exploration.known, exploration.exhaustive)
-
-
-def processors() -> list[int]:
-    """The processors that this process may use."""
-    return sorted(os.sched_getaffinity(0))

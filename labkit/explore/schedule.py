@@ -22,13 +22,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from labkit.blocking import would_block
 from labkit.conductor import Conductor
+from labkit.conductor.quiet import signed32
+from labkit.conductor.tasks import Made, Task
 from labkit.decode import friendly
-from labkit.footprint import EVERYTHING, OUTPUT, Footprint, independent, is_private, of_call
+from labkit.explore.blocking import would_block
+from labkit.explore.footprint import EVERYTHING, OUTPUT, Footprint, independent, is_private, of_call
 from labkit.kernel.touch import Fresh, Touch
-from labkit.quiet import signed32
-from labkit.tasks import Made, Task
 
 Notice = tuple[str, tuple[int, ...]]
 """What must be a point: (`birth`, `fork` or `wait`, whose), or (`exit`, ())."""
@@ -177,7 +177,7 @@ class Run:
             return
         if task.state == "call":
             self._perform(task)
-            if task.state == "asleep":
+            if task.stands("asleep"):
                 return
         self._go_on(task)
 
@@ -185,20 +185,21 @@ class Run:
         """Until the task stands before a point, sleeps or has ended."""
         tasks = self.conductor.tasks
         while task.tid in tasks:
-            if task.state in ("ready", "new", "signal"):
+            if task.stands("ready", "new", "signal"):
                 if task.state == "signal" and task.pending and task.pending.number == 17:
                     self._notice(("exit", ()))
                 self.lead.approach(task)
-            elif task.state == "call" and self._is_free(task):
+            elif task.stands("call") and self._is_free(task):
                 if watch is not None and task.call and task.call.name in _EXITS:
                     watch.check(self)
                 forks = task.call is not None and task.call.spec.result == "pid" and task.call.spec.own
                 self._perform(task)
-                if forks and task.state == "ready" and task.tid in tasks:
+                if forks and task.stands("ready") and task.tid in tasks:
                     notice = "fork", task.process.path
                     if notice in self.known:
                         return
-                    return self._watched(task, notice)
+                    self._watched(task, notice)
+                    return
             else:
                 return
 

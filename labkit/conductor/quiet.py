@@ -17,10 +17,10 @@ from __future__ import annotations
 import os
 import re
 
+from labkit.conductor.tasks import Image, Made, Task
 from labkit.kernel.calls import OUTPUT_FD
 from labkit.kernel.peek import string
 from labkit.launcher import MARKER
-from labkit.tasks import Image, Made, Task
 
 ASKED = ("access", "faccessat", "faccessat2")
 """Traced only for the marker."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import time
 
+from labkit.conductor.quiet import signed32
+from labkit.conductor.tasks import Made
 from labkit.kernel.calls import TIMEOUTS
 from labkit.kernel.peek import words
-from labkit.quiet import signed32
-from labkit.tasks import Made
 
 
 def time_limit(pid: int, call: Made) -> float | None:

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import os
 
+from labkit.conductor.quiet import signed32
+from labkit.conductor.tasks import Made, Task
 from labkit.kernel.peek import c_string
 from labkit.kernel.touch import shares_memory
-from labkit.quiet import signed32
-from labkit.tasks import Made, Task
 
 Footprint = frozenset[str]
 

@@ -13,16 +13,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from labkit.camera.turns import Turns
 from labkit.conductor import Conductor, TimeUp
+from labkit.conductor.leftovers import Leftovers
+from labkit.conductor.tasks import Led, Made, Pending, Task
 from labkit.decode import Decoder
+from labkit.decode.still import still_scene, why_stuck
+from labkit.exploration import Exploration, Outcome
+from labkit.explore.schedule import Notice, Run
 from labkit.film import Exit, Film, Frame, ProgramLine, Written
-from labkit.leftovers import Leftovers
 from labkit.programs import Command
 from labkit.scene import Limit, Scene
-from labkit.schedule import Notice, Run
-from labkit.still import still_scene, why_stuck
-from labkit.tasks import Led, Made, Pending, Task
-from labkit.turns import Turns
 from labkit.xray import XRay
 
 
@@ -63,6 +64,11 @@ def record_schedule(
     camera = _Camera(commands, options or Options(), None)
     camera.schedule = Run(camera.conductor, schedule, known, exhaustive, lead=camera)
     return camera.record()
+
+
+def replay(commands: Sequence[Command], found: Exploration, outcome: Outcome) -> Film:
+    """The film of an outcome of `explore`: its schedule, played again."""
+    return record_schedule(commands, outcome.schedule, found.known, found.exhaustive)
 
 
 _ENDS = ("exit", "exit_group", "execve", "execveat")
@@ -276,7 +282,7 @@ class _Camera:
                     "the order",
                     f"Several processes could have gone next {self.chosen} times; "
                     f"the order here is ours ({self.options.turns}).",
-                )  # fmt: skip
+                )
             )
         for name in self.turns.missed:
             self.limits.append(

@@ -6,9 +6,9 @@ import os
 from dataclasses import replace
 
 from labkit.conductor import Conductor
+from labkit.conductor.tasks import Task
 from labkit.decode import friendly
-from labkit.scene import Process, Scene
-from labkit.tasks import Task
+from labkit.scene import Process, Scene, State
 from labkit.words import listing
 from labkit.xray import XRay
 
@@ -44,7 +44,7 @@ def _still_life(process: Process, tasks: dict[int, Task]) -> Process:
             blocked = thread.blocked and replace(thread.blocked, since_ns=None)
             threads.append(replace(thread, state="sleeping", blocked=blocked))
         else:
-            state = "stopped" if task.state == "stopped" else "running"
+            state: State = "stopped" if task.state == "stopped" else "running"
             threads.append(replace(thread, state=state, blocked=None))
     main = next((t for t in threads if t.tid == process.pid), None)
     task = tasks.get(process.pid)

@@ -1,0 +1,21 @@
+"""Leads programs so that one process runs at a time, and knows when each is asleep.
+
+A conductor seizes the programs it starts and all their descendants, and stops each before every call
+that matters. Who asks decides who goes next:
+
+    conductor.ready()       tasks that could go on
+    conductor.approach(t)   t goes on to its next call that matters (or a signal, or its end)
+    conductor.perform(t)    t makes that call; whoever this wakes stands at the end of its own call
+
+After both, everything stands still: each task is at a stop, or proven to be asleep. Everything is
+pinned to one processor, so that whom a call wakes is seen awake at once.
+
+It lives in a process of its own with one thread (a tracer is a thread), and with it die all it leads.
+"""
+
+from __future__ import annotations
+
+from labkit.conductor.leading import Conductor, TimeUp
+from labkit.conductor.start import find_program
+
+__all__ = ["Conductor", "TimeUp", "find_program"]

@@ -1,0 +1,276 @@
+"""The conductor itself: begins programs, leads them call by call, waits until all stand still."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import time
+from collections.abc import Callable, Sequence
+
+from labkit.conductor.outputs import Outputs
+from labkit.conductor.start import become, check_proc, filled_pipe, find_program
+from labkit.conductor.stops import Stops
+from labkit.conductor.tasks import READY, Image, Led, Made, Task
+from labkit.conductor.times import time_limit
+from labkit.kernel import ptrace
+from labkit.kernel.calls import SENDS_SIGNALS
+from labkit.programs import Command
+
+
+class Conductor(Stops):
+    """Leads the processes of some programs; a context manager that ends them all."""
+
+    def __init__(
+        self,
+        commands: Sequence[Command],
+        *,
+        everything: bool = False,
+        seconds: float = 30.0,
+        stdin: str | None = None,
+        outputs: Outputs | None = None,
+    ) -> None:
+        super().__init__(outputs or Outputs(len(commands)), everything)
+        self._own_outputs = outputs is None
+        self.commands = commands
+        self.stdin = stdin
+        """What every program reads; None: nothing."""
+        self.now = 0.0
+        """The conductor's own time: it passes only in timed waits."""
+        self.ends_at = time.monotonic() + seconds
+        self.patience = 0.5
+        """Seconds that a task may compute without a call while others could go."""
+        self._old_mask: set[int | signal.Signals] = set()
+        self._old_cpus: set[int] = set()
+
+    # --- beginning and ending ---------------------------------------------------------------------
+
+    def __enter__(self) -> Conductor:
+        check_proc()
+        self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+        self._old_cpus = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {_processor(self._old_cpus)})
+        ptrace.adopt_orphans()
+        try:
+            for index, command in enumerate(self.commands):
+                self._start(index, command)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.kill()
+        if self._own_outputs:
+            self.outputs.close()
+        os.sched_setaffinity(0, self._old_cpus)
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
+
+    def kill(self) -> None:
+        """End all that is still alive, and wait until it is gone."""
+        while any(p.alive for p in self.processes):
+            for process in self.processes:
+                if process.alive:
+                    _kill(process.pid)
+            self._bury(*os.waitpid(-1, ptrace.WALL))
+        while _zombies_left():
+            pass
+        for task in list(self.tasks.values()):
+            self._forget(task)
+
+    def _bury(self, pid: int, status: int) -> None:
+        """A process that is being killed has stopped or ended."""
+        if os.WIFSTOPPED(status):
+            _kill(pid)
+            _quietly(ptrace.resume, pid)
+        elif pid in self.tasks:
+            self._ended(self.tasks[pid], status)
+
+    def _start(self, index: int, command: Command) -> None:
+        path = find_program(command)
+        go, come = os.pipe()
+        given = filled_pipe(self.stdin) if self.stdin is not None else os.open(os.devnull, os.O_RDONLY)
+        pid = os.fork()
+        if pid == 0:
+            become(command, path, go, given, self.outputs, index)
+        os.close(go)
+        os.close(given)
+        image = Image(marked=False)
+        name = command.name or ("parent" if len(self.commands) == 1 else os.path.basename(command.argv[0]))
+        taken = sum(p.name.split(" ")[0] == name for p in self.processes)
+        process = Led(pid, (index,), name if not taken else f"{name} {taken + 1}", image)
+        self.processes.append(process)
+        task = self._new_task(pid, process)
+        ptrace.seize(pid)
+        task.state = "running"
+        task.quiet = True
+        os.write(come, b"!")
+        os.close(come)
+        self._wait_exec(task)
+
+    def _wait_exec(self, task: Task) -> None:
+        """Until the program stands at the end of the execve that began it."""
+        while task.tid in self.tasks and not (task.state == "ready" and task.process.image.program):
+            if task.state == "ready":
+                self._let_go(task)
+            elif task.state == "call":
+                task.state = "running"
+                ptrace.resume_to_exit(task.tid)
+            self._settle()
+
+    # --- leading ----------------------------------------------------------------------------------
+
+    def ready(self) -> list[Task]:
+        """Tasks that could go on, in the order of their creation."""
+        return sorted((t for t in self.tasks.values() if t.state in READY), key=lambda t: t.key)
+
+    def sleeping(self) -> list[Task]:
+        """Tasks proven to be asleep in a call."""
+        return sorted((t for t in self.tasks.values() if t.state == "asleep"), key=lambda t: t.key)
+
+    def approach(self, task: Task) -> None:
+        """Let a task go on until it stands before its next call that matters, or sleeps, or ends."""
+        if task.state != "call":
+            self._let_go(task)
+            self._settle()
+
+    def perform(self, task: Task) -> None:
+        """Let a task make the call it stands before: it ends it, or is asleep in it."""
+        assert task.state == "call"
+        assert task.call is not None
+        call = task.call
+        self._note(task, call)
+        self.on_call(task, call)
+        task.state, task.counter, task.in_vfork = "running", None, False
+        _quietly(ptrace.resume_to_exit, task.tid)
+        self._settle(everybody=call.name in SENDS_SIGNALS)
+        if task.stands("asleep"):
+            call.waited = True
+            task.deadline = self._deadline(task, call)
+
+    def next_timed(self) -> Task | None:
+        """The task whose timed wait ends first, in the conductor's time."""
+        timed = [t for t in self.tasks.values() if t.state in ("asleep", "fired") and t.deadline is not None]
+        return min(timed, key=lambda t: (t.deadline or 0.0, t.key), default=None)
+
+    def fire(self, task: Task) -> None:
+        """Let time pass until this task's timed wait has ended."""
+        self.now = max(self.now, task.deadline or 0.0)
+        while task.state == "asleep" and task.tid in self.tasks:
+            self._wait_event()
+        task.deadline = None
+        if task.state == "fired":
+            task.state = "ready"
+            self.woken.append(task)
+
+    def wait_outside(self) -> bool:
+        """Wait for something to come from outside or from a timer; False when time is up."""
+        while not self.ready() and self.tasks:
+            if time.monotonic() > self.ends_at:
+                return False
+            self._wait_event()
+        return True
+
+    # --- standing still -----------------------------------------------------------------------------
+
+    def _let_go(self, task: Task) -> None:
+        pending, task.pending = task.pending, None
+        if pending and pending.effect == "handler" and task.restarting is not None:
+            task.interrupted, task.restarting = task.restarting, None
+        task.state, task.call, task.counter = "running", None, None
+        _quietly(ptrace.resume, task.tid, pending.number if pending else 0)
+
+    def _settle(self, everybody: bool = False) -> None:
+        """Until every task stands at a stop, has ended, or is proven asleep."""
+        began, tries = 0.0, 0
+        while True:
+            while self._take_event():
+                pass
+            busy = [t for t in self.tasks.values() if not self._still(t, everybody)]
+            if not busy:
+                if not self._take_event():
+                    return
+                continue
+            tries += 1
+            if tries < 3:
+                os.sched_yield()
+                continue
+            began = began or time.monotonic()
+            self._check_patience(busy, began)
+            self.outputs.drain()
+            _await_child(0.0001 if tries < 20 else 0.002)
+
+    def _still(self, task: Task, everybody: bool) -> bool:
+        if task.state == "running":
+            return self._fell_asleep(task)
+        if task.state == "asleep":
+            if self._witness(task).still_asleep(task.counter, task.in_vfork):
+                return True
+            task.state, task.counter = "running", None
+            return False
+        if everybody and task.state != "unborn":
+            return self._witness(task).state() in "tT"
+        return task.state != "unborn"
+
+    def _fell_asleep(self, task: Task) -> bool:
+        counter = self._witness(task).asleep(task.in_vfork)
+        if counter is not None and counter == task.counter:
+            task.state = "asleep"
+            return True
+        task.counter = counter
+        return False
+
+    def _check_patience(self, busy: list[Task], began: float) -> None:
+        now = time.monotonic()
+        if now > self.ends_at:
+            raise TimeUp
+        if now - began > self.patience and self.ready():
+            for task in busy:
+                if task.state == "running" and self._witness(task).state() == "R":
+                    _quietly(ptrace.interrupt, task.tid)
+
+    def _wait_event(self) -> None:
+        if time.monotonic() > self.ends_at:
+            raise TimeUp
+        if not self._take_event():
+            self.outputs.drain()
+            _await_child(0.02)
+        self._settle()
+
+    # --- time ---------------------------------------------------------------------------------------
+
+    def _deadline(self, task: Task, call: Made) -> float | None:
+        """When a call that sleeps will end by itself; None when it has no time limit."""
+        seconds = time_limit(task.process.pid, call)
+        return None if seconds is None else self.now + seconds
+
+
+class TimeUp(Exception):
+    """The time a recording may take is over."""
+
+
+def _processor(allowed: set[int]) -> int:
+    return sorted(allowed)[os.getpid() % len(allowed)]
+
+
+def _await_child(seconds: float) -> None:
+    signal.sigtimedwait({signal.SIGCHLD}, seconds)
+
+
+def _quietly(request: Callable[..., None], tid: int, *more: int) -> None:
+    """Ask something of a task that may have been killed; its end is reported by waitpid."""
+    with contextlib.suppress(ProcessLookupError):
+        request(tid, *more)
+
+
+def _kill(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGKILL)
+
+
+def _zombies_left() -> bool:
+    """Reap one process that has ended and came to us from its parent; False when there is none."""
+    try:
+        return os.waitpid(-1, ptrace.WALL | os.WNOHANG)[0] != 0
+    except ChildProcessError:
+        return False

@@ -1,0 +1,39 @@
+"""What a signal will do to a process, as /proc/PID/status tells."""
+
+from __future__ import annotations
+
+import signal
+
+from labkit.conductor.tasks import Effect, Task
+
+STOPPING = (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
+_IGNORED_BY_DEFAULT = (signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGCONT)
+
+
+def effect(task: Task, number: int) -> Effect:
+    """What the signal will do to the process."""
+    masks = _masks(task.process.pid, task.tid)
+    bit = 1 << (number - 1)
+    if masks["SigCgt"] & bit:
+        return "handler"
+    if masks["SigIgn"] & bit or number in _IGNORED_BY_DEFAULT:
+        return "ignored"
+    return "stops" if number in STOPPING else "ends"
+
+
+def only_ignored(task: Task) -> bool:
+    """Every signal that waits to be delivered is one that the program ignores."""
+    masks = _masks(task.process.pid, task.tid)
+    pending = (masks["SigPnd"] | masks["ShdPnd"]) & ~masks["SigBlk"]
+    numbers = [n for n in range(1, 65) if pending >> (n - 1) & 1]
+    return bool(numbers) and all(effect(task, n) == "ignored" for n in numbers)
+
+
+def _masks(pid: int, tid: int) -> dict[str, int]:
+    names = ("SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt")
+    try:
+        with open(f"/proc/{pid}/task/{tid}/status", encoding="utf-8", errors="replace") as file:
+            fields = dict(line.split(":", 1) for line in file if ":" in line)
+    except OSError:
+        return dict.fromkeys(names, 0)
+    return {name: int(fields[name], 16) for name in names}

@@ -1,0 +1,239 @@
+"""What each stop of a task means, and where it leaves the task."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Callable
+
+from labkit.conductor import quiet
+from labkit.conductor.family import Family
+from labkit.conductor.outputs import Outputs
+from labkit.conductor.signals import STOPPING, effect, only_ignored
+from labkit.conductor.tasks import Made, Pending, Task
+from labkit.kernel import ptrace
+from labkit.kernel.numbers import AUDIT_ARCH, MACHINE, name_of
+
+_LOSES_RESTART = frozenset(
+    [
+        "semop",
+        "semtimedop",
+        "msgsnd",
+        "msgrcv",
+        "epoll_wait",
+        "epoll_pwait",
+        "epoll_pwait2",
+        "rt_sigtimedwait",
+    ]
+)
+"""Calls that fail with EINTR even when the signal that woke them is ignored."""
+_TIMED_OUT = {
+    "semtimedop": -11,
+    "rt_sigtimedwait": -11,
+    "mq_timedsend": -110,
+    "mq_timedreceive": -110,
+    "futex": -110,
+}
+_EINTR = -4
+
+
+class Stops(Family):
+    """Takes in what waitpid tells, and keeps the tasks' states."""
+
+    def __init__(self, outputs: Outputs, everything: bool) -> None:
+        super().__init__()
+        self.outputs = outputs
+        self.everything = everything
+        self.on_call: Callable[[Task, Made], None] = _nothing
+        """Told of every call that matters, just before it happens…"""
+        self.on_done: Callable[[Task, Made], None] = _nothing
+        """…and just after."""
+        self.armed = False
+        """A timer is set somewhere, or somebody outside is spoken with: time may bring something."""
+        self.foreign = False
+        """A call in another architecture's numbering was seen."""
+
+    def _take_event(self) -> bool:
+        try:
+            tid, status = os.waitpid(-1, ptrace.WALL | os.WNOHANG)
+        except ChildProcessError:
+            return False
+        if tid == 0:
+            return False
+        task = self.tasks.get(tid)
+        if not os.WIFSTOPPED(status):
+            if task is not None:
+                self._ended(task, status)
+        else:
+            if task is None:
+                task = self._foundling(tid)
+            with contextlib.suppress(ProcessLookupError):  # killed meanwhile: its end is reported next
+                self._stopped(task, os.WSTOPSIG(status), status >> 16)
+        return True
+
+    def _stopped(self, task: Task, number: int, event: int) -> None:
+        if event == ptrace.EVENT_SECCOMP:
+            self._at_call(task)
+        elif number == ptrace.SYSCALL_STOP:
+            self._at_exit(task)
+        elif event in (ptrace.EVENT_FORK, ptrace.EVENT_VFORK, ptrace.EVENT_CLONE):
+            self._made_child(task, event)
+        elif event == ptrace.EVENT_EXEC:
+            self._executed(task)
+        elif event == ptrace.EVENT_VFORK_DONE:
+            task.in_vfork = False
+            ptrace.resume_to_exit(task.tid)
+        elif event == ptrace.EVENT_EXIT:
+            ptrace.resume(task.tid)
+        elif event == ptrace.EVENT_STOP:
+            self._halted(task, number)
+        else:
+            self._at_signal(task, number)
+
+    def _at_call(self, task: Task) -> None:
+        info = ptrace.call_entry(task.tid)
+        if info is None:
+            raise ProcessLookupError
+        if info.arch != AUDIT_ARCH[MACHINE]:
+            self.foreign = True
+            ptrace.resume(task.tid)
+            return
+        call = Made(name_of(info.number), info.args)
+        if task.restarting is not None and call.name in (task.restarting.name, "restart_syscall"):
+            task.call, task.restarting = task.restarting, None
+            task.state = "running"
+            ptrace.resume_to_exit(task.tid)
+            return
+        task.restarting = None
+        task.call = call
+        task.quiet = quiet.is_quiet(task, call, info.instruction, everything=self.everything)
+        if call.name == "rt_sigreturn":
+            task.quiet = True
+        if not (task.process.image.begun or self.everything or call.name in ("execve", "execveat")):
+            task.quiet = True
+            ptrace.resume(task.tid)
+        elif task.quiet or self._is_output(task, call):
+            task.quiet = True
+            self._note(task, call)
+            ptrace.resume_to_exit(task.tid)
+        else:
+            task.state = "call"
+
+    def _is_output(self, task: Task, call: Made) -> bool:
+        fd = quiet.output_fd(call)
+        return fd is not None and self.outputs.stream(task.process.pid, fd) is not None
+
+    def _at_exit(self, task: Task) -> None:
+        result = ptrace.call_result(task.tid)
+        call = task.call
+        if result is None or call is None:
+            ptrace.resume(task.tid)
+            return
+        if result == _EINTR and call.name in _LOSES_RESTART and only_ignored(task):
+            ptrace.restart_unless_handled(task.tid)
+            result = -514
+        if result in ptrace.RESTARTS:
+            task.restarting = call
+            task.state = "running"
+            ptrace.resume(task.tid)
+            return
+        call.result = result
+        if call.name == "rt_sigreturn":
+            self._returned(task, result)
+            return
+        quiet.after(task, call)
+        if call.name == "wait4" and result > 0:
+            self._reaped(result)
+        fd = quiet.output_fd(call)
+        if fd is not None and result > 0:
+            self.outputs.take(task.process.pid, fd, result, task.who)
+        if task.quiet:
+            task.state = "running"
+            self._after_quiet(task, call)
+            return
+        self.on_done(task, call)
+        was_asleep = call.waited or task.state == "asleep"
+        task.state = "ready"
+        if was_asleep:
+            call.waited = True
+            if task.deadline is not None and result == _TIMED_OUT.get(call.name, 0):
+                task.state = "fired"
+            else:
+                task.deadline = None
+                self.woken.append(task)
+
+    def _after_quiet(self, task: Task, call: Made) -> None:
+        if call.name in ("execve", "execveat") and call.result == 0 and not task.process.image.begun:
+            if len(task.process.path) == 1 and task.process.children == 0:
+                task.state = "ready"
+                return
+        ptrace.resume(task.tid)
+
+    def _returned(self, task: Task, result: int) -> None:
+        """A handler has run; the call it interrupted is over, or is started again."""
+        cut, task.interrupted = task.interrupted, None
+        if cut is not None and result == _EINTR:
+            cut.result, cut.waited = result, True
+            task.call, task.state = cut, "ready"
+            self.woken.append(task)
+        else:
+            task.restarting = cut
+            task.state = "running"
+            ptrace.resume(task.tid)
+
+    def _made_child(self, task: Task, event: int) -> None:
+        tid = ptrace.event_message(task.tid)
+        group = _thread_group(tid)
+        known = self.tasks.pop(tid, None)
+        if group == task.process.pid and tid != group:
+            child = self._new_task(tid, task.process)
+            child.number = max(t.number for t in task.process.tasks.values() if t is not child) + 1
+        else:
+            child = self._new_task(tid, self._new_process(task.process, tid))
+        if known is not None and known.state == "new":
+            child.state = "new"
+        child.born_by = task.tid
+        task.in_vfork = event == ptrace.EVENT_VFORK
+        ptrace.resume_to_exit(task.tid)
+
+    def _halted(self, task: Task, number: int) -> None:
+        if number in STOPPING:
+            task.state = "stopped"
+            ptrace.listen(task.tid)
+        elif task.state == "unborn" or not task.process.path:
+            task.state = "new"
+        elif task.restarting is not None:
+            task.state = "running"
+            ptrace.resume(task.tid)
+        else:
+            task.state = "ready"
+
+    def _at_signal(self, task: Task, number: int) -> None:
+        info = ptrace.signal_info(task.tid)
+        pending = Pending(number, info.sender, effect(task, number))
+        if pending.effect == "ignored":
+            task.state = "running"
+            ptrace.resume(task.tid, number)
+        elif pending.effect == "stops":
+            self.signalled.append((task, pending))
+            task.state = "running"
+            ptrace.resume(task.tid, number)
+        else:
+            task.pending = pending
+            task.state = "signal"
+
+    def _note(self, task: Task, call: Made) -> None:
+        if call.name in ("alarm", "setitimer", "timer_settime", "timerfd_settime"):
+            self.armed = True
+
+
+def _thread_group(tid: int) -> int:
+    with open(f"/proc/{tid}/status", "rb") as file:
+        for line in file:
+            if line.startswith(b"Tgid:"):
+                return int(line.split()[1])
+    raise ProcessLookupError(tid)
+
+
+def _nothing(task: Task, call: Made) -> None:
+    """What is done where nobody asks to be told."""
