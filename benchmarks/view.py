@@ -4,8 +4,9 @@
     python benchmarks/view.py --cost     only what watching costs
 
 Latency: a program writes single bytes at uneven times and notes when; the page notes when the picture of
-that many bytes had been painted (the first task after the animation frame). Both clocks are the machine's. The aim is a median under 30 ms and a 95th percentile under 60 ms. The peer, in
-the same run, is a bare anywidget that shows a number which a thread sends.
+that many bytes had been painted (the first task after the animation frame). Both clocks are the
+machine's. The aim is a median under 30 ms and a 95th percentile under 60 ms. The peer, in the same run, is
+a bare anywidget that shows a number which a thread sends.
 Cost: the same program pushes blocks through a pipe, watched and not, by turns: the aim is 0.97 or better.
 Processor time is that of the notebook's process and its owner together, with eight processes on the
 picture: the aim is under 10 % of a core, and nothing when nothing runs.

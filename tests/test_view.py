@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import threading
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 import sample_scenes
+from front_end import FrontEnd
 
 from labkit import changes, names, pages, view
 from labkit.errors import LabError
@@ -239,6 +241,31 @@ def test_a_wish_can_stop_a_program_and_signal_a_process() -> None:
     assert view.obey({"do": "stop", "name": "holder"}) == "It has already ended."
     wait_ended(shown)
     shown.close()
+
+
+def still(code: str) -> dict[str, Any]:
+    """What a headless run stores of a cell that watches a program."""
+    start = "import labkit\nfrom labkit.programs import python\nfrom labkit.supervisor import connect\n"
+    with FrontEnd(live=False) as kernel:
+        kernel.run(f"{start}program = connect().start(python({code!r}, name='holder'))")
+        cell = kernel.send("labkit.watch()")
+        kernel.until(lambda: cell not in kernel.busy)
+        kernel.run("program.kill(); program.wait_gone()")
+        data: dict[str, Any] = kernel.outputs[cell][-1]["data"]
+    return data | {"text/plain": re.sub(r"\d{2,}", "N", data["text/plain"])}
+
+
+def test_a_headless_run_stores_the_picture_when_all_have_come_to_rest_and_the_same_each_time() -> None:
+    slow = "import time\ntime.sleep(0.7)\n" + HOLDER
+    first, second = still(slow), still(slow)
+    assert "hello" in first["text/plain"]
+    assert first["text/plain"] == second["text/plain"]
+    assert "<svg" in first["image/svg+xml"]
+
+
+def test_a_headless_run_of_a_program_that_ends_says_how_it_ended() -> None:
+    ends = "import sys, time\ntime.sleep(1)\nsys.exit(3)"
+    assert still(ends)["text/plain"] == "holder ended with status 3"
 
 
 # --- the front end ----------------------------------------------------------------------------------

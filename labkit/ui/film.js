@@ -49,6 +49,18 @@ export function outputUpTo(film, n) {
   return (film.output ?? []).filter((/** @type {Thing} */ o) => last || o.frame <= n + 1);
 }
 
+const WAYS = /** @type {Record<string, import("./scene.js").Role>} */ ({ write: "write", writev: "write", read: "read", readv: "read" });
+
+/** Who wrote into what and read from it, as links. @param {Thing[]} frames @param {Scene[]} scenes @returns {import("./scene.js").Link[]} */
+export function uses(frames, scenes) {
+  return frames.flatMap((frame) => {
+    const role = WAYS[frame.call];
+    const fd = Number(/\((\d+)/.exec(frame.text)?.[1]);
+    const held = scenes[frame.scene]?.processes.find((p) => p.pid === frame.pid)?.descriptors?.find((/** @type {Thing} */ d) => d.fd === fd);
+    return role && held?.object ? [{ pid: frame.pid, object: held.object, role, fds: [fd] }] : [];
+  });
+}
+
 /** All that is ever in the film, as if at one time: a layout of it has a place for everything. @param {Scene[]} scenes @returns {Scene} */
 export function union(scenes) {
   const processes = new Map();

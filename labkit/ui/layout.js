@@ -297,13 +297,15 @@ function flowScore(id, links, sides) {
 
 /**
  * A memory with a place for all that is ever in these scenes, and pipes that run as they mostly do.
- * @param {Scene} all  their union @param {Scene[]} scenes @returns {Memory}
+ * @param {Scene} all  their union @param {Scene[]} scenes @param {Link[]} [used]  who truly wrote and read
+ * @returns {Memory}
  */
-export function settledMemory(all, scenes) {
+export function settledMemory(all, scenes, used = []) {
   const { memory } = layout(all);
   const flows = new Map();
   for (const o of all.objects) {
-    const score = scenes.reduce((n, s) => n + Math.sign(flowScore(o.id, allLinks(s), memory.sides)), 0);
+    const held = scenes.reduce((n, s) => n + Math.sign(flowScore(o.id, allLinks(s), memory.sides)), 0);
+    const score = flowScore(o.id, used, memory.sides) || held;
     if (score) flows.set(o.id, score > 0 ? "right" : "left");
   }
   const settled = { ...memory, flows };

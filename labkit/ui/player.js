@@ -1,6 +1,6 @@
 // Plays a film: one system call a frame, forwards and backwards.
 
-import { lanes, nextWait, outputUpTo, union, unpack } from "./film.js";
+import { lanes, nextWait, outputUpTo, union, unpack, uses } from "./film.js";
 import { settledMemory } from "./layout.js";
 import { icon } from "./icons.js";
 import { html, set } from "./svg.js";
@@ -24,7 +24,7 @@ export function player(film, el, more = {}) {
   const on = { signal: ended.signal };
   const scenes = unpack(film.scenes);
   const all = union(scenes);
-  const stage = makeStage("film", settled(all, scenes));
+  const stage = makeStage("film", settled(all, scenes, uses(film.frames, scenes)));
   const bar = makeBar(film, more);
   const timeline = makeTimeline(lanes(film.frames), film.frames.length);
   const lanesBox = html("div", { class: "lk-lanes" }, timeline.element, bar.range);
@@ -106,10 +106,10 @@ function onKey(event, actions) {
   actions[action]();
 }
 
-/** A layout of the whole film, if it is small enough for one; else places are found as it goes. @param {import("./scene.js").Scene} all @param {import("./scene.js").Scene[]} scenes */
-function settled(all, scenes) {
+/** A layout of the whole film, if it is small enough for one; else places are found as it goes. @param {import("./scene.js").Scene} all @param {import("./scene.js").Scene[]} scenes @param {import("./scene.js").Link[]} used */
+function settled(all, scenes, used) {
   const small = all.processes.length <= STABLE.processes && all.objects.length <= STABLE.objects;
-  return small ? settledMemory(all, [...new Set(scenes)]) : undefined;
+  return small ? settledMemory(all, [...new Set(scenes)], used) : undefined;
 }
 
 /** @param {Thing} film @param {{back?: () => void}} more */

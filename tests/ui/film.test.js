@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { lanes, nextWait, outputUpTo, unpack } from "../../labkit/ui/film.js";
+import { lanes, nextWait, outputUpTo, unpack, uses } from "../../labkit/ui/film.js";
 import { apply, emptyScene } from "../../labkit/ui/scene.js";
 import { tableLayout } from "../../labkit/ui/tables.js";
 import { scenes } from "./scenes.js";
@@ -53,4 +53,9 @@ test("descriptors that share an open file description lead to one box", () => {
   const plan = tableLayout(scenes.pipe);
   assert.equal(plan.tables.length, 2);
   assert.equal(plan.descriptions.size, 3);
+});
+
+test("who wrote into what is taken from the calls", () => {
+  const calls = [{ call: "write", text: 'parent: write(4, "x", 1) = 1', pid: 12, scene: 0 }, { call: "close", text: "parent: close(4) = 0", pid: 12, scene: 0 }];
+  assert.deepEqual(uses(calls, [scenes.pipe]), [{ pid: 12, object: "pipe-1", role: "write", fds: [4] }]);
 });
