@@ -69,6 +69,8 @@ def _run(path, label, arguments):
         sys.path[0] = ""
     sys.excepthook = _hook
     _thread._excepthook = _thread_hook  # where `threading`, once imported, takes its own from
+    if "threading" in sys.modules:
+        sys.modules["threading"].excepthook = _thread_hook
     main = type(sys)("__main__")
     main.__dict__.update(__builtins__=__builtins__, __file__=path, __loader__=_Source(source))
     sys.modules["__main__"] = main

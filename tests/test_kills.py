@@ -19,7 +19,9 @@ from front_end import FrontEnd
 
 from labkit import room
 
-ROUNDS = int(os.environ.get("LABKIT_ROUNDS", "8"))
+SOAK = os.environ.get("LABKIT_SOAK") == "1"
+ROUNDS = int(os.environ.get("LABKIT_ROUNDS", "100" if SOAK else "6"))
+pytestmark = [pytest.mark.soak] if SOAK else []
 HERE = Path(__file__).parent
 PATIENCE_S = 60
 
