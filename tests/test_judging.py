@@ -227,3 +227,59 @@ EXPECTED = """\
     f waits for itself (pipe-1)
 ✗ leaves nothing behind: There is nothing to judge yet. [0/1]
 """
+
+
+UNGUARDED = "def work(step):\n    step()"
+GUARDED = """
+import os
+r, w = os.pipe()
+os.write(w, b"x")
+def work(step):
+    os.read(r, 1)
+    step()
+    os.write(w, b"x")
+"""
+HALF_GUARDED = """
+import os
+r, w = os.pipe()
+os.write(w, b"x")
+def work(step):
+    os.read(r, 1)
+    os.write(w, b"x")
+    step()
+"""
+NEVER_GIVES_BACK = """
+import os
+r, w = os.pipe()
+os.write(w, b"x")
+def work(step):
+    os.read(r, 1)
+    step()
+"""
+
+
+def test_every_order_is_tried() -> None:
+    assert report("exclusive", GUARDED).solved
+    for text in (UNGUARDED, HALF_GUARDED):
+        said = first("exclusive", text)
+        assert "In some order the count is 1, not 2." in said
+        assert "sched_yield()" in said
+    assert "Nobody can go on" in first("exclusive", NEVER_GIVES_BACK)
+
+
+def test_an_explored_answer_cannot_reach_its_conductor() -> None:
+    hostile = """
+import ctypes, os
+libc = ctypes.CDLL(None)
+def work(step):
+    for pid in range(1, 60):
+        if pid != os.getpid():
+            libc.ptrace(16, pid, 0, 0)
+            try:
+                for name in os.listdir(f"/proc/{pid}/fd"):
+                    with open(f"/proc/{pid}/fd/{name}", "wb", 0) as file:
+                        file.write(b'{"exploration": {"version": 1, "schedules": 1, "complete": true}}')
+            except OSError: pass
+    step()
+"""
+    assert not report("exclusive", hostile).results[0].held

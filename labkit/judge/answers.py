@@ -24,6 +24,7 @@ from typing import Any
 
 from labkit import compiler
 from labkit.exercises import Failed, fail
+from labkit.exploration import Exploration
 from labkit.judge import hangs
 from labkit.judge.cage import ANSWER, Cage
 from labkit.judge.ends import End
@@ -101,6 +102,21 @@ class Answer:
             job = {"do": "exec", "argv": [*self._program(), *arguments]}
         return self._start(PROGRAM, job, list(given), handle, stdin)
 
+    def beside(self, name: str, text: str, *given: End, arguments: Sequence[str] = ()) -> Running:
+        """Start a Python program of the check's own in the answer's room: a partner, a stranger.
+
+        It lives where the answer lives, so what it says is a claim like any other.
+        """
+        job: dict[str, Any] = {"do": "run", "text": text, "arguments": list(arguments)}
+        return self._start(name, job, list(given), ())
+
+    def led(self, text: str, function: str, arguments: list[Any]) -> Any:
+        """What a function of the check's own returns, run in the answer's room; it leads other processes."""
+        job = {"do": "call", "text": text, "function": function, "arguments": arguments}
+        running = self._start(function, job, [], ())
+        self.wait(lambda: running.ended, hang=False)
+        return running.result()
+
     def _program(self) -> list[str]:
         """The command that runs a cell in shell or C."""
         if self.language == "shell":
@@ -131,8 +147,8 @@ class Answer:
         handle: Sequence[str],
         stdin: End | None = None,
     ) -> Running:
+        job = {"text": self.text} | job
         job |= {
-            "text": self.text,
             "folder": self.folder,
             "handle": [int(getattr(signal, name)) for name in handle],
         }
@@ -150,6 +166,33 @@ class Answer:
         running = Running(self, name, spawned.pid, spawned.pidfd, spawned.claims, out)
         self.runs.append(running)
         return running
+
+    def explore(
+        self, *programs: str, language: str | None = None, most: int = 2000, seconds: float = 5
+    ) -> Exploration:
+        """Every outcome of these programs (the cell itself, when none is given), over every schedule.
+
+        So that nobody gets by without marks, a check adds to the cell what is to be protected: a `step()`
+        of its own, say, that yields between its load and its store.
+        """
+        named = [
+            (f"program {n}" if len(programs) > 1 else PROGRAM, text) for n, text in enumerate(programs, 1)
+        ]
+        job: dict[str, Any] = {"programs": named or [(PROGRAM, self.text)]}
+        job |= {"language": language or self.language}
+        job |= {"most": most, "seconds": seconds, "limits": self._limits}
+        exploring = self._cage.explore(job)
+        over: list[bool] = []
+        self.listen(exploring.fd, select.POLLIN, lambda: over.append(True) if not exploring.read() else None)
+        try:
+            self.wait(lambda: bool(over))
+            found = exploring.result()
+        finally:
+            self.forget(exploring.fd)
+            exploring.close()
+        if "problem" in found:
+            fail(f"Not every order could be tried: {printable(str(found['problem']), 300)}")
+        return Exploration.from_dict(found["exploration"])
 
     # --- seeing it ---
 
@@ -175,6 +218,10 @@ class Answer:
     def ended(self) -> bool:
         """True when every process that was started has ended."""
         return all(run.ended for run in self.runs)
+
+    def objects(self) -> list[str]:
+        """What is there now that can outlive a process, in words: `a System V semaphore set`."""
+        return sorted(self._cage.objects().values())
 
     # --- waiting ---
 

@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 from labkit.errors import LabError, Vanished
 from labkit.judge import folders
+from labkit.judge.exploring import Exploring
 from labkit.judge.folders import Folders
 from labkit.judge.sandbox import PACKAGE, SECCOMP_FD, Wall, seccomp_filter
 from labkit.judge.watch import Watch
@@ -106,17 +107,18 @@ class Cage:
         return self._control
 
     def _start(self, control: int) -> subprocess.Popen[bytes]:
-        with contextlib.ExitStack() as stack:
-            fds = [control]
-            argv = [*self.wall.argv, sys.executable, "-IS", NURSERY, str(control), *_libraries()]
-            if self.wall.seccomp:
-                fds.append(_memfd(seccomp_filter()))
-                stack.callback(os.close, fds[-1])
-                argv = [str(fds[-1]) if word == SECCOMP_FD else word for word in argv]
-            null = subprocess.DEVNULL
+        null = subprocess.DEVNULL
+        with _built(self.wall) as (prefix, fds):
+            argv = [*prefix, sys.executable, "-IS", NURSERY, str(control), *_libraries()]
+            fds = [control, *fds]
             return subprocess.Popen(
                 argv, stdin=null, stdout=null, stderr=null, pass_fds=fds, start_new_session=True, cwd="/"
             )
+
+    def explore(self, job: dict[str, Any]) -> Exploring:
+        """Start an exploration in a room of its own, behind a wall like this one."""
+        with _built(self.wall.for_tracing()) as (prefix, fds):
+            return Exploring(prefix, fds, job)
 
     # --- its folders ---
 
@@ -241,6 +243,19 @@ def sender(ancillary: list[tuple[int, int, bytes]]) -> int:
         if (level, kind) == (socket.SOL_SOCKET, socket.SCM_CREDENTIALS):
             return int(_CREDENTIALS.unpack(data[: _CREDENTIALS.size])[0])
     return 0
+
+
+@contextlib.contextmanager
+def _built(wall: Wall) -> Iterator[tuple[list[str], list[int]]]:
+    """What comes before a command behind this wall, and the descriptors that it needs."""
+    if not wall.seccomp:
+        yield list(wall.argv), []
+        return
+    fd = _memfd(seccomp_filter())
+    try:
+        yield [str(fd) if word == SECCOMP_FD else word for word in wall.argv], [fd]
+    finally:
+        os.close(fd)
 
 
 def _libraries() -> list[str]:

@@ -67,6 +67,11 @@ class Wall:
     seccomp: bool = False
     """bubblewrap reads a filter (`seccomp_filter`) from the descriptor that stands for SECCOMP_FD."""
     uid: int | None = None
+    slot: int = 0
+
+    def for_tracing(self) -> Wall:
+        """The same wall, for a conductor."""
+        return strict(self.argv[0], self.slot, tracing=True) if self.own_files else self
 
 
 def walls(slot: int = 0) -> Iterator[Wall]:
@@ -81,27 +86,30 @@ def walls(slot: int = 0) -> Iterator[Wall]:
 
 
 @functools.cache
-def strict(bwrap: str, slot: int) -> Wall:
-    """The wall for strangers."""
+def strict(bwrap: str, slot: int, tracing: bool = False) -> Wall:
+    """The wall for strangers; with `tracing`, for a conductor of ours who leads them from inside."""
     uid = FIRST_UID + slot if os.geteuid() == 0 else None
     argv = [bwrap, "--die-with-parent", "--new-session", "--hostname", "answer"]
     argv += ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-    argv += ["--unshare-user", "--cap-drop", "ALL"] if uid is None else []
+    if uid is None:
+        argv += ["--unshare-user", "--cap-drop", "ALL", *(["--cap-add", "CAP_SYS_PTRACE"] if tracing else [])]
     argv += [*_files(), "--proc", "/proc", "--dev", "/dev"]
     for folder in ("/dev/shm", "/tmp"):
         argv += ["--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", folder]
     argv += ["--mqueue", "/dev/mqueue", "--remount-ro", "/dev", "--remount-ro", "/"]
     argv += ["--chdir", "/", "--seccomp", SECCOMP_FD, "--"]
-    argv += _as_uid(uid) if uid is not None else []
-    return Wall("strict", tuple(argv), own_ipc=True, own_files=True, seccomp=True, uid=uid)
+    argv += _as_uid(uid, tracing) if uid is not None else []
+    return Wall("strict", tuple(argv), own_ipc=True, own_files=True, seccomp=True, uid=uid, slot=slot)
 
 
 _bubblewrap = functools.cache(room.bubblewrap)
 
 
-def _as_uid(uid: int) -> list[str]:
-    return ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "--inh-caps=-all",
-            "--bounding-set=-all", "--no-new-privs"]  # fmt: skip
+def _as_uid(uid: int, tracing: bool) -> list[str]:
+    kept = ",+sys_ptrace" if tracing else ""
+    argv = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", f"--inh-caps=-all{kept}"]
+    argv += [f"--ambient-caps=-all{kept}", f"--bounding-set=-all{kept}", "--no-new-privs"]
+    return argv
 
 
 def _files() -> list[str]:

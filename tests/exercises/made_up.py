@@ -64,3 +64,41 @@ def copies(answer):
     answer.call("copy").result()
     if answer.get("out") != b"words":
         fail("The file out is not there, or is no copy.")
+
+
+exclusive = Exercise()
+
+PROTECTED = """
+import mmap, os
+_counter = mmap.mmap(-1, 8)
+
+def step():
+    seen = _counter[0]
+    os.sched_yield()
+    _counter[0] = seen + 1
+
+_children = []
+for _ in range(2):
+    _pid = os.fork()
+    if _pid == 0:
+        work(step)
+        os._exit(0)
+    _children.append(_pid)
+for _pid in _children:
+    os.waitpid(_pid, 0)
+print(_counter[0])
+"""
+
+
+@exclusive.criterion(points=2, seconds=60)
+def never_loses(answer):
+    """loses no step, whoever goes first"""
+    found = answer.explore(answer.text + PROTECTED)
+    for outcome in found.outcomes:
+        if outcome.deadlock:
+            fail(f"Nobody can go on: {outcome.deadlock}", "\n".join(outcome.steps))
+        if outcome.output.strip() != "2":
+            fail(f"In some order the count is {outcome.output.strip()}, not 2.", "\n".join(outcome.steps))
+    if not found.complete:
+        fail("Not every order could be tried.")
+    return "It holds in every order."
