@@ -17,7 +17,8 @@ import sandboxes
 
 from labkit import room
 
-ROUNDS = 400 if os.environ.get("LABKIT_SOAK") else 24
+SOAK = os.environ.get("LABKIT_SOAK") == "1"
+ROUNDS = 400 if SOAK else 24
 
 needs_room = pytest.mark.skipif(room.why_no_room() is not None, reason=f"no room here: {room.why_no_room()}")
 
@@ -101,7 +102,8 @@ def _end(jupyter: subprocess.Popen[str]) -> None:
     jupyter.stdout.close()
 
 
-@pytest.mark.timeout(0 if ROUNDS > 100 else 180)
+@pytest.mark.soak
+@pytest.mark.timeout(0 if SOAK else 180)
 @pytest.mark.parametrize("user", ["as we are", "ordinary user"])
 @pytest.mark.parametrize("kind", [pytest.param("room", marks=needs_room), "no room"])
 def test_sigkill_at_any_moment_leaves_nothing(kind: str, user: str, tmp_path: Path) -> None:

@@ -175,6 +175,8 @@ def make_venv():
         sys.exit("Python's `venv` is missing: see the line to type above, then try again.")
     pinned = ["--require-hashes", "-r", ROOT / UV] if (ROOT / UV).exists() else ["uv"]
     run([VENV / "bin/python", "-m", "pip", "install", "--quiet", *pinned])
+    # Else node takes JupyterLab's own scripts for modules, as this folder's package.json says of ours.
+    (VENV / "package.json").write_text("{}\n")
 
 
 def install_packages(dev):
