@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Iterable
+from typing import Any
 
 from labkit.errors import LabError
 from labkit.scene import AnyObject, Process, Scene
@@ -40,6 +42,59 @@ def reached(process: Process) -> set[str]:
         if blocked is not None:
             found |= {blocked.object, *(row.object for row in blocked.on)}
     return {id for id in found if id is not None}
+
+
+def renumbered(scene: Scene) -> Scene:
+    """The same picture with its objects numbered from 1, in the order in which its processes reach them.
+
+    Ids grow as long as somebody looks. In a still of its own they are better small, and the same the
+    next time, whatever else was seen in between.
+    """
+    order = dict.fromkeys(id for process in scene.processes for id in _in_order(process))
+    order.update(dict.fromkeys(thing.id for thing in scene.objects))
+    counts: dict[str, int] = {}
+    names: dict[str, str] = {}
+    for id in order:
+        kind, _, number = id.rpartition("-")
+        if number.isdigit():
+            counts[kind] = counts.get(kind, 0) + 1
+            names[id] = f"{kind}-{counts[kind]}"
+    renamed = Scene.from_dict(_renamed(scene.to_dict(), names))
+    rank = {id: place for place, id in enumerate(names.values())}
+    things = sorted(renamed.objects, key=lambda thing: rank.get(thing.id, -1))
+    return dataclasses.replace(renamed, objects=tuple(things))
+
+
+_SAYS_IDS = ("id", "object", "peer", "file", "inside", "because", "notes")
+
+
+def _renamed(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, list):
+        return [_renamed(item, names) for item in value]
+    if not isinstance(value, dict):
+        return value
+    new = {key: _renamed(item, names) for key, item in value.items()}
+    for key in _SAYS_IDS:
+        if key in new:
+            new[key] = _said(new[key], names)
+    if new.get("name") == str(value.get("id")).replace("-", " "):
+        new["name"] = new["id"].replace("-", " ")
+    return new
+
+
+def _said(words: Any, names: dict[str, str]) -> Any:
+    if isinstance(words, list):
+        return [_said(word, names) for word in words]
+    if not isinstance(words, str):
+        return words
+    return re.sub(r"[a-z][a-z-]*-\d+", lambda found: names.get(found[0], found[0]), words)
+
+
+def _in_order(process: Process) -> list[str]:
+    found = [d.object for d in process.descriptors or ()] + [m.object for m in process.mappings or ()]
+    if process.blocked is not None:
+        found.append(process.blocked.object)
+    return [id for id in found if id is not None]
 
 
 def _cut(scene: Scene, people: list[Process], objects: set[str]) -> Scene:

@@ -22,6 +22,7 @@ import traitlets
 from labkit import changes, draw
 from labkit.errors import LabError
 from labkit.film import Film
+from labkit.focus import renumbered
 from labkit.pages import bundle, film_page, packed
 from labkit.scene import Scene
 
@@ -52,6 +53,8 @@ class View(anywidget.AnyWidget):
         self._pages: dict[str, str] = {}
         self._hidden_until = 0.0
         self.endings: tuple[str, ...] = ()
+        self.had_programs = False
+        """A view of the notebook's own process alone has nothing to wait for; one of programs ends with them."""
         self.on_closed: Callable[[], None] = lambda: None
         self.replay: Callable[[int], Film] | None = None
         """Makes the film of the n-th outcome."""
@@ -129,14 +132,14 @@ class View(anywidget.AnyWidget):
             return "\n".join(self.endings)
         if not self.feed["scene"]["processes"]:
             return "No program is running." if self.status != "still" else "Nothing to see: no process."
-        return draw.text(self.scene, times=False)
+        return draw.text(renumbered(self.scene), times=False)
 
     def _repr_mimebundle_(self, **options: Any) -> Any:
         found = super()._repr_mimebundle_(**options)
         assert found is not None
         data, *metadata = found
         if self.feed["scene"]["processes"]:
-            data["image/svg+xml"] = draw.svg(self.scene)
+            data["image/svg+xml"] = draw.svg(renumbered(self.scene))
         return (data, *metadata)
 
 
@@ -198,7 +201,9 @@ class Feed:
         behind = False
         for view, names in views.items():
             picture = changes.only(scene, names)
-            if any(p["state"] not in ("zombie", "dead") for p in picture["processes"]):
+            living = [p for p in picture["processes"] if p["state"] not in ("zombie", "dead")]
+            view.had_programs |= any(p["pid"] != os.getpid() for p in living)
+            if living and not (view.had_programs and all(p["pid"] == os.getpid() for p in living)):
                 if view.status == "waiting":
                     view.status = "live"
                 if view.due(now):
@@ -325,6 +330,8 @@ def obey(wish: dict[str, Any]) -> str:
                     program.stop()
                     return f"{program.name} was asked to end."
         case {"do": "signal", "pid": int(pid), "signal": str(word)} if word in signal.Signals.__members__:
+            if pid == os.getpid():
+                return "This is the notebook itself: use the Kernel menu."
             process = supervisor.scene().process(pid)
             if process is not None:
                 return send_signal(pid, process.name, signal.Signals[word])

@@ -7,7 +7,7 @@ from typing import Any
 
 from labkit import draw, supervisor
 from labkit.errors import LabError
-from labkit.focus import focus
+from labkit.focus import focus, renumbered
 from labkit.scene import Process, Scene
 
 SETTLE_S = 2.0
@@ -19,7 +19,9 @@ _AGAIN_S = 0.05
 def load(shell: Any) -> None:
     """Show a Scene as a picture, with its text beside it."""
     formatters = shell.display_formatter.formatters
-    formatters["text/plain"].for_type(Scene, lambda scene, printer, cycle: printer.text(draw.text(scene, times=False)))
+    formatters["text/plain"].for_type(
+        Scene, lambda scene, printer, cycle: printer.text(draw.text(scene, times=False))
+    )
     formatters["image/svg+xml"].for_type(Scene, draw.svg)
 
 
@@ -38,7 +40,7 @@ def xray(*names: str) -> Scene:
         before = scene_at_rest(scene)
         time.sleep(_AGAIN_S)
         scene = focus(running.scene(), names)
-    return scene
+    return renumbered(scene)
 
 
 def at_rest(scene: Scene) -> bool:
