@@ -96,13 +96,21 @@ def printable(text: str, most: int | None = None) -> str:
 
 
 def place(path: str, most: int | None = None) -> str:
-    """A path in one line; what lies in the notebook's scratch folder is told by its name alone: `…/door`.
+    """A path or an abstract name in one line, without what is another in every notebook."""
+    return printable(shortened(path), most)
 
-    That folder is another for every user, and no reader's concern.
+
+def shortened(path: str) -> str:
+    """A path or an abstract name without what is another in every notebook.
+
+    `…/door` lies in the notebook's scratch folder; `@/labkit-…-door` is of its own names.
     """
     folder = os.environ.get("LABKIT_SCRATCH", "").rstrip("/")
-    inside = bool(folder) and path.startswith(f"{folder}/")
-    return printable("…" + path[len(folder) :] if inside else path, most)
+    if folder and path.startswith(f"{folder}/"):
+        path = "…" + path[len(folder) :]
+    if scope := os.environ.get("LABKIT_SCOPE"):
+        path = path.replace(f"/labkit-{scope}-", "/labkit-…-")
+    return path
 
 
 def _plain(character: str) -> bool:

@@ -32,7 +32,7 @@ from labkit.scene import (
     WatchedFd,
 )
 from labkit.waits import judge
-from labkit.words import content, count, duration, listing, printable
+from labkit.words import content, count, duration, listing, place, printable
 
 # --- text -------------------------------------------------------------------------------------------
 
@@ -69,6 +69,8 @@ def test_what_lies_in_the_scratch_folder_is_told_without_the_folder(monkeypatch:
             objects=(door, log, beside),
         )
     )
+    monkeypatch.setenv("LABKIT_SCOPE", "1f2e3d4c5b6a")
+    assert place("@/labkit-1f2e3d4c5b6a-ghost") == "@/labkit-…-ghost"
     assert "…/door" in shown
     assert "4 ▸ …/log" in shown
     assert f"{inside}/" not in shown

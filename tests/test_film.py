@@ -215,7 +215,7 @@ def test_killing_the_recorder_ends_the_programs():
     source = (
         "import sys\nfrom labkit.camera import record, Options\nfrom labkit.programs import Command\n"
         "command = Command(('/bin/sh', '-c', 'sleep 1000 & sleep 1000'))\n"
-        "record([command], Options(), lambda f: print(f.pid, flush=True))\n"
+        "record([command], Options(), lambda f, _: print(f.pid, flush=True))\n"
     )
     recorder = subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True)
     pids = set()
@@ -251,7 +251,7 @@ COMMANDS = [
     "seq 3 | cat",
     "seq 5 | while read x; do echo $x; done",
     "kill -9 $$",
-    "echo one two | xargs -n1 -P1 echo",
+    "find /etc/hostname -exec echo {} \\;",
     "sort -R </dev/null; timeout 1 sleep 0.05",
     "cat /etc/hostname > /dev/null && ! test -e /nowhere",
     "find /etc -maxdepth 1 -name host* | wc -l",
@@ -375,3 +375,14 @@ def test_compiled_is_what_it_says():
 def test_it_works_in_a_folder_of_the_programs_own(tmp_path: Path):
     film = filmed(Command(("/bin/pwd",), cwd=str(tmp_path)))
     assert "".join(p.text for p in film.output).strip() == str(tmp_path)
+
+
+def test_looking_for_labkit_and_the_scratch_folder_make_no_difference_from_user_to_user(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setenv("LABKIT_SCRATCH", str(tmp_path))
+    source = "import labkit, os\nos.mkfifo(labkit.path('way'))\nos.unlink(labkit.path('way'))"
+    said = filmed(python(source)).text()
+    assert '"…/way"' in said
+    assert str(tmp_path) not in said
+    assert "labkit" not in said

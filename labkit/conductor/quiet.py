@@ -32,6 +32,8 @@ _LIBRARY = re.compile(
     r"|^/usr/(lib|share)/(locale|zoneinfo|terminfo)|^/(usr/)?lib/terminfo|__pycache__|^/proc/(self|filesystems)"
     r"|^/dev/tty$|^/sys/(devices|fs)/"
 )
+_OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
+"""labkit itself, which need not be installed where libraries are."""
 _PYTHON = re.compile(r"(^|/)python[\d.]*$")
 _ON_PATH = {"open": 0, "openat": 1, "creat": 0, "openat2": 1}
 _PATHS_OF = dict.fromkeys(("open", "creat", "unlink", "mkdir", "rename"), (0,)) | dict.fromkeys(
@@ -195,7 +197,7 @@ def _in_library(task: Task, call: Made, instruction: int) -> bool:
 def _is_own_folder(task: Task, call: Made) -> bool:
     """Python looks for modules in the folder that a program began in, by its whole path."""
     path = _path(task, call, 1)
-    if _LIBRARY.search(path):
+    if _LIBRARY.search(path) or path == _OURS or path.startswith(f"{_OURS}/"):
         return True
     try:
         return path == os.readlink(f"/proc/{task.process.pid}/cwd")

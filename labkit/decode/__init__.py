@@ -28,6 +28,7 @@ from labkit.decode.plain import (
     kernel_ports,
     passed_descriptors,
     sembuf_text,
+    shortly,
     shown_bytes,
     shown_name,
     sigset_text,
@@ -154,7 +155,9 @@ class Decoder:
         return f"{text}, with descriptors {passed}" if passed else text
 
     def _a_path(self, task: Task, call: Made, index: int, done: bool) -> str:
-        return self._string(task, call.args[index])
+        if not call.args[index]:
+            return "NULL"
+        return quoted(shortly(c_string(task.process.pid, call.args[index])), 200)
 
     def _a_string(self, task: Task, call: Made, index: int, done: bool) -> str:
         return self._string(task, call.args[index])

@@ -13,7 +13,7 @@ from labkit.conductor.tasks import Made, Task
 from labkit.kernel import flags
 from labkit.kernel.peek import content, words
 from labkit.words import content as quoted
-from labkit.words import signal_name
+from labkit.words import place, shortened, signal_name
 
 MOST = 60
 """Bytes of a buffer that are shown."""
@@ -216,8 +216,13 @@ def unix_address(path: bytes) -> str:
     if not path.strip(b"\0"):
         return "no name"
     if path[:1] == b"\0":
-        return "@" + path[1:].decode("utf-8", "backslashreplace")
-    return quoted(path.split(b"\0")[0], 110)
+        return place("@" + path[1:].decode("utf-8", "backslashreplace"))
+    return quoted(shortly(path.split(b"\0")[0]), 110)
+
+
+def shortly(path: bytes) -> bytes:
+    """A path without what is another in every notebook."""
+    return shortened(path.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
 def passed_descriptors(control: bytes) -> list[int]:
