@@ -54,7 +54,7 @@ class View(anywidget.AnyWidget):
         self._hidden_until = 0.0
         self.endings: tuple[str, ...] = ()
         self.had_programs = False
-        """A view of the notebook's own process alone has nothing to wait for; one of programs ends with them."""
+        """A view of programs ends with them; one of the notebook alone has nothing to end with."""
         self.on_closed: Callable[[], None] = lambda: None
         self.replay: Callable[[int], Film] | None = None
         """Makes the film of the n-th outcome."""
@@ -162,6 +162,7 @@ class Feed:
         with self._changed:
             self._views[view] = names
             self._fresh = True
+            self._changed.notify_all()
             if self._watch is None:
                 self._latest = None
                 threading.Thread(target=self._run, name="labkit-view", daemon=True).start()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -187,6 +188,20 @@ def test_watch_shows_the_bytes_and_ends_with_the_program() -> None:
 
 
 @pytest.mark.usefixtures("notebook")
+def test_a_second_view_shows_at_once_what_has_not_changed_since() -> None:
+    program = connect().start(python(HOLDER, name="holder"))
+    first = view.watch("holder")
+    view._feed.wait_quiet(first, 10)
+    second = view.watch("holder")
+    assert second.status == "live"
+    assert [o.queued for o in second.scene.objects if o.kind == "pipe"] == [5]
+    program.kill()
+    wait_ended(second)
+    first.close()
+    second.close()
+
+
+@pytest.mark.usefixtures("notebook")
 def test_closing_a_view_ends_its_thread_and_its_comm() -> None:
     program = connect().start(python(HOLDER, name="holder"))
     first, second = view.watch(), view.watch("holder")
@@ -231,7 +246,8 @@ def test_only_what_changed_is_sent_and_in_order() -> None:
 def test_a_wish_can_stop_a_program_and_signal_a_process() -> None:
     program = connect().start(python(HOLDER, name="holder"))
     shown = view.watch("holder")
-    assert view.obey({"do": "signal", "pid": 1, "signal": "SIGKILL"}) == "It has already ended."
+    assert view.obey({"do": "signal", "pid": 2**22, "signal": "SIGKILL"}) == "It has already ended."
+    assert "notebook itself" in view.obey({"do": "signal", "pid": os.getpid(), "signal": "SIGKILL"})
     assert view.obey({"do": "signal", "pid": program.pid, "signal": "nonsense"}) == "It has already ended."
     assert (
         view.obey({"do": "signal", "pid": program.pid, "signal": "SIGTERM"}) == "SIGTERM was sent to holder."

@@ -77,6 +77,7 @@ export function makeControls(model, signal, draw) {
 
 /** What can be done to one process; in its panel. @param {Thing} process @param {Model} model @param {AbortSignal} signal @returns {HTMLElement[]} */
 export function processControls(process, model, signal) {
+  if (process.name === "notebook") return [];
   const menu = /** @type {HTMLSelectElement} */ (html("select", { "aria-label": `signal for ${clean(process.name)}` }, ...SIGNALS.map((s) => html("option", { value: s }, s))));
   const send = html("button", { type: "button" }, "send");
   const stop = html("button", { type: "button" }, `stop ${clean(process.name.split("/")[0])}`);

@@ -30,6 +30,7 @@ from labkit.supervisor import connect
 writer = connect().start(python({TYPED!r}, name="writer"), terminal=True)
 """
 
+WRITER = ".labkit [data-key]:has(.lk-name:text-is('writer')) .lk-hit"
 TUBE = ".labkit [data-key^='pipe']"
 BYTES = "s => [...document.querySelectorAll(s + ' .lk-byte')].map(e => e.textContent).join('')"
 
@@ -72,7 +73,7 @@ def test_the_picture_moves_while_a_cell_runs_and_a_button_says_that_it_waits(
     assert (
         page.evaluate("window.jupyterapp.shell.currentWidget.sessionContext.session.kernel.status") == "busy"
     )
-    page.click(".labkit [data-key^='p']:not([data-key^='pipe']) .lk-hit")
+    page.click(WRITER)
     page.select_option(".labkit .lk-controls select", "SIGCONT")
     page.click(".labkit .lk-controls button >> text=send")
     page.wait_for_selector(".lk-asked >> text=/waits until the running cell|SIGCONT was sent/")
@@ -101,7 +102,7 @@ def test_stopping_a_program_from_the_picture_ends_it_and_leaves_the_last_picture
 ) -> None:
     opened = watching(notebook)
     page = opened.page
-    page.click(".labkit [data-key^='p']:not([data-key^='pipe']) .lk-hit")
+    page.click(WRITER)
     page.click(".labkit .lk-controls button >> text=stop writer")
     page.wait_for_selector(".labkit[data-status=ended]")
     assert page.inner_text(".lk-state") == "ended: this is the last picture"
