@@ -53,10 +53,10 @@ def main() -> None:
 
 
 def _line(fd: int) -> bytes:
-    """A line, and not a byte more."""
+    """The line that the job is; nothing comes after it."""
     line = bytearray()
-    while (byte := os.read(fd, 1)) not in (b"", b"\n"):
-        line += byte
+    while not line.endswith(b"\n") and (piece := os.read(fd, 65536)):
+        line += piece
     return bytes(line)
 
 
