@@ -59,7 +59,7 @@ class Program:
     @property
     def alive(self) -> bool:
         """True while any process of it is there."""
-        return not self.gone
+        return not (self.gone or (self.done and not self.left))
 
     def wait(self, timeout: float | None = None) -> int | None:
         """Wait until it and all in its session have ended; its exit status, or None after `timeout`."""

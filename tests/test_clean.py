@@ -71,7 +71,8 @@ def test_what_was_there_before_or_came_from_others_is_not_touched(owner: Supervi
         second = Supervisor()
         try:
             source = (
-                f"import os, posix_ipc\nos.open({fifo!r}, os.O_RDWR)\nposix_ipc.SharedMemory('/clean-before')\n"
+                f"import os, posix_ipc\nos.open({fifo!r}, os.O_RDWR)\n"
+                "posix_ipc.SharedMemory('/clean-before')\n"
                 "print('on', flush=True)\nimport time; time.sleep(100)"
             )
             heard: list[bytes] = []
@@ -96,7 +97,8 @@ def test_what_was_there_before_or_came_from_others_is_not_touched(owner: Supervi
 def test_a_fifo_a_socket_and_a_queue_in_use_go_with_the_notebook(owner: Supervisor) -> None:
     with tempfile.TemporaryDirectory(dir="/tmp") as folder:
         source = (
-            f"import os, socket, posix_ipc\nos.chdir({folder!r})\nos.mkfifo('fifo'); os.open('fifo', os.O_RDWR)\n"
+            f"import os, socket, posix_ipc\nos.chdir({folder!r})\n"
+            "os.mkfifo('fifo'); os.open('fifo', os.O_RDWR)\n"
             "s = socket.socket(socket.AF_UNIX); s.bind(os.path.abspath('sock'))\nopen('file', 'w').close()\n"
             "q = posix_ipc.MessageQueue('/clean-q', posix_ipc.O_CREX)\n"
             "print('on', flush=True)\nimport time; time.sleep(100)"
@@ -140,7 +142,7 @@ def test_when_owner_and_notebook_are_killed_together_the_next_one_tidies_up(
     source = (
         "import os, signal, sys\nfrom labkit import supervisor\nfrom labkit.programs import python\n"
         "own = supervisor.connect()\nheard = []\n"
-        "nasty = 'import sysv_ipc as s, time; s.SharedMemory(4712, s.IPC_CREX); print(1, flush=True); time.sleep(99)'\n"
+        "nasty = 'import sysv_ipc as s, time; s.SharedMemory(4712, s.IPC_CREX)\\nprint(1); time.sleep(99)'\n"
         "own.start(python(nasty), on_output=lambda p, s, d: heard.append(d))\n"
         "while not heard: pass\n"
         "os.kill(own.pid, signal.SIGSTOP); print(own.pid, flush=True); sys.stdin.read()"

@@ -178,7 +178,7 @@ def test_programs_are_listed_paused_resumed_and_killed_by_name(shell: Interactiv
 def test_an_unknown_name_gets_one_sentence_with_the_known_ones(shell: InteractiveShell) -> None:
     cell(shell, "%%shell known", "true")
     for function in (labkit.stop, labkit.wait, byname.pause, lambda name: labkit.programs()[name]):
-        with pytest.raises(LabError, match="There is no program named 'nobody' .*known"):
+        with pytest.raises(LabError, match=r"There is no program named 'nobody' .*known"):
             function("nobody")
     with pytest.raises(LabError, match="No cell has defined a program named 'nobody'"):
         cells.definition("nobody")
@@ -218,7 +218,10 @@ def test_a_flood_is_cut_with_a_sentence(shell: InteractiveShell, capsys: Capture
     [
         ("%%program", "import os\nprint(os.getuid())\nopen('/etc/shadow')"),
         ("%%shell", "id -u; cat /etc/shadow"),
-        ("%%c", '#include <stdio.h>\n#include <unistd.h>\nint main(void) { printf("%d\\n", getuid()); return 1; }'),
+        (
+            "%%c",
+            '#include <stdio.h>\n#include <unistd.h>\nint main() { printf("%d\\n", getuid()); return 1; }',
+        ),
     ],
 )
 def test_a_program_can_be_another_users(
@@ -342,7 +345,8 @@ def test_the_notebooks_own_process_is_in_the_picture_without_its_plumbing(live: 
     live.run("ends = os.pipe(); os.write(ends[1], b'hello')")
     live.run("%%shell sleeper &\nsleep 100")
     text = live.run(code + "\nprint(ends)")
-    live.run("while b'hello' not in [getattr(o, 'head', None) for o in supervisor.current().scene().objects]: pass")
+    live.run("look = supervisor.current().scene")
+    live.run("while b'hello' not in [getattr(o, 'head', None) for o in look().objects]: pass")
     live.run("labkit.stop(); [os.close(fd) for fd in ends]")
     ends = re.search(r"\((\d+), (\d+)\)", text)
     assert ends

@@ -30,7 +30,7 @@ def test_a_name_is_one_for_posix_objects_and_has_the_scope_in_it(scope: str) -> 
 
 
 def test_two_notebooks_never_share_a_name_a_key_or_a_path() -> None:
-    code = "from labkit import names; names.begin(); print(*(f('x') for f in (names.name, names.key, names.path)))"
+    code = "from labkit import names as n; n.begin(); print(*(f('x') for f in (n.name, n.key, n.path)))"
     bare = {k: v for k, v in os.environ.items() if not k.startswith("LABKIT_")}
     runs = [
         subprocess.run([sys.executable, "-c", code], env=bare, capture_output=True, text=True, check=True)

@@ -189,7 +189,7 @@ def test_a_daemon_goes_on_when_its_cell_has_ended_and_stop_ends_it(run: Run) -> 
 
 def test_time_runs_out_and_the_picture_tells_who_waited(run: Run) -> None:
     source = "import os\nr, w = os.pipe()\nif os.fork() == 0: os.read(r, 1)\nelse: os.wait()"
-    program, said = run(python(source, name="stuck"), timeout=0.3)
+    program, _ = run(python(source, name="stuck"), timeout=0.3)
     assert program.wait(PATIENCE_S) == -signal.SIGTERM
     assert program.why == "timeout"
     assert program.scene is not None
@@ -198,8 +198,8 @@ def test_time_runs_out_and_the_picture_tells_who_waited(run: Run) -> None:
 
 
 def test_a_program_that_ignores_sigterm_is_killed(run: Run) -> None:
-    source = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\nprint('on', flush=True)\nsignal.pause()"
-    program, said = run(python(source + "\nsignal.pause()"))
+    ignore = "import signal\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    program, said = run(python(ignore + "print('on', flush=True)\nsignal.pause()"))
     said.until(lambda: said.out)
     program.stop()
     assert program.wait_gone(PATIENCE_S)
@@ -209,7 +209,8 @@ def test_a_program_that_ignores_sigterm_is_killed(run: Run) -> None:
 def test_interrupting_reaches_the_whole_group(run: Run) -> None:
     source = (
         "import os, signal\nsignal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])\n"
-        "print('on', os.fork() and 1, flush=True)\nprint('caught', signal.sigwait([signal.SIGINT]), flush=True)"
+        "print('on', os.fork() and 1, flush=True)\n"
+        "print('caught', signal.sigwait([signal.SIGINT]), flush=True)"
     )
     program, said = run(python(source))
     said.until(lambda: said.out.count("on") == 2)
@@ -219,7 +220,7 @@ def test_interrupting_reaches_the_whole_group(run: Run) -> None:
 
 
 def test_a_paused_program_stands_still_until_it_is_resumed(run: Run, supervisor: Supervisor) -> None:
-    program, said = run(shell("sleep 100; echo on"))
+    program, _ = run(shell("sleep 100; echo on"))
     program.pause()
     while {p.state for p in supervisor.scene().processes} != {"stopped"}:
         assert program.alive
@@ -287,7 +288,7 @@ def test_a_watch_hears_of_changes_and_only_of_changes(run: Run, supervisor: Supe
         return any(p["name"] == name for p in pictures[-1]["processes"]) if pictures else False  # type: ignore[attr-defined]
 
     watch = supervisor.watch(take)
-    program, said = run(shell("read line", name="reader"), terminal=True)
+    program, _ = run(shell("read line", name="reader"), terminal=True)
     with changed:
         assert changed.wait_for(lambda: has("reader"), PATIENCE_S)
         count = len(pictures)

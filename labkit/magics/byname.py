@@ -48,10 +48,10 @@ class Programs:
 
 def state(program: Program) -> str:
     """What a program is doing, in a word or two."""
-    if program.status is None and not program.gone:
+    if program.status is None and program.alive:
         return "paused" if program.paused else "running"
     how = ended(program) or "ended"
-    return how if program.gone else f"{how}; some of its processes go on"
+    return how if not program.alive else f"{how}; some of its processes go on"
 
 
 def programs() -> Programs:
