@@ -45,7 +45,7 @@ def _film(commands: Sequence[Command], options: dict[str, Any]) -> dict[str, Any
     return record(commands, Options(**options), _tell_frame if told else None).to_dict()
 
 
-def _tell_frame(frame: Any) -> None:
+def _tell_frame(frame: Any, scene: Any) -> None:
     print(frame.text, flush=True)
 
 
@@ -67,12 +67,31 @@ def _replay(commands: Sequence[Command], options: dict[str, Any]) -> dict[str, A
     return record_schedule(commands, options["schedule"], known, options["exhaustive"]).to_dict()
 
 
-_WORK = {"film": _film, "explore": _explore, "replay": _replay}
+def _step(commands: Sequence[Command], options: dict[str, Any]) -> dict[str, Any]:
+    """Under somebody's hand: orders are lines of the input, what happens are lines of JSON."""
+    from labkit.camera import Options
+    from labkit.camera.stepping import Order, Standing, parse, record_by_hand
+
+    def ask(standing: Standing) -> Order:
+        shown = {"could_go": standing.could_go, "waiting": standing.waiting, "frames": standing.frames}
+        print(json.dumps({"standing": shown, "scene": standing.scene.to_dict()}), flush=True)
+        while line := sys.stdin.readline():
+            try:
+                return parse(line)
+            except LabError as error:
+                print(json.dumps({"sorry": str(error)}), flush=True)
+        return Order("quit")
+
+    def tell(frame: Any, scene: Any) -> None:
+        print(json.dumps({"frame": dataclasses.asdict(frame), "scene": scene.to_dict()}), flush=True)
+
+    def pass_on(written: Any) -> None:
+        print(json.dumps({"written": dataclasses.asdict(written)}), flush=True)
+
+    return record_by_hand(commands, ask, Options(**options), tell, pass_on).to_dict()
 
 
-def as_plain(options: Any) -> dict[str, Any]:
-    """A frozen dataclass of options as JSON can hold it."""
-    return dataclasses.asdict(options)
+_WORK = {"film": _film, "explore": _explore, "replay": _replay, "step": _step}
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ import shlex
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from labkit.camera.turns import Turns
 from labkit.conductor import Conductor, TimeUp
@@ -20,7 +21,7 @@ from labkit.conductor.tasks import Led, Made, Pending, Task
 from labkit.decode import Decoder
 from labkit.decode.still import still_scene, why_stuck
 from labkit.exploration import Exploration, Outcome
-from labkit.explore.schedule import Notice, Run
+from labkit.explore.schedule import Notice, NotRepeatable, Run
 from labkit.film import Exit, Film, Frame, ProgramLine, Written
 from labkit.programs import Command
 from labkit.scene import Limit, Scene
@@ -44,13 +45,17 @@ class Options:
     """Seconds to wait before each frame."""
 
 
+OnFrame: TypeAlias = Callable[[Frame, Scene], None]
+"""Told of each frame as it is made, with its scene."""
+
+
 def record(
     commands: Sequence[Command],
     options: Options | None = None,
-    on_frame: Callable[[Frame], None] | None = None,
+    on_frame: OnFrame | None = None,
 ) -> Film:
     """A film of these programs, run together, one process at a time."""
-    return _Camera(commands, options or Options(), on_frame).record()
+    return Camera(commands, options or Options(), on_frame).record()
 
 
 def record_schedule(
@@ -61,7 +66,8 @@ def record_schedule(
     options: Options | None = None,
 ) -> Film:
     """The film of one schedule that `explore` found."""
-    camera = _Camera(commands, options or Options(), None)
+    camera = Camera(commands, options or Options(), None)
+    camera.order = "that of the outcome"
     camera.schedule = Run(camera.conductor, schedule, known, exhaustive, lead=camera)
     return camera.record()
 
@@ -74,16 +80,18 @@ def replay(commands: Sequence[Command], found: Exploration, outcome: Outcome) ->
 _ENDS = ("exit", "exit_group", "execve", "execveat")
 
 
-class _Ending(Exception):
+class Ending(Exception):
     """The film ends here, for the reason given."""
 
 
-class _Camera:
-    def __init__(
-        self, commands: Sequence[Command], options: Options, on_frame: Callable[[Frame], None] | None
-    ) -> None:
+class Camera:
+    """Leads programs and keeps what it sees."""
+
+    def __init__(self, commands: Sequence[Command], options: Options, on_frame: OnFrame | None) -> None:
         self.options = options
-        self.on_frame = on_frame or (lambda frame: None)
+        self.on_frame = on_frame or (lambda frame, scene: None)
+        self.on_written: Callable[[Written], None] = lambda written: None
+        """Told of each piece of output as it comes."""
         self.turns = Turns(options.turns)
         self.conductor = Conductor(
             commands, everything=options.all_calls, seconds=options.seconds, stdin=options.stdin
@@ -104,10 +112,13 @@ class _Camera:
         """The programs did not end by themselves, and could not clear up."""
         self.schedule: Run | None = None
         """Choices made beforehand, where an outcome of `explore` is filmed."""
+        self.order = f"ours ({options.turns})"
+        """Whose the order is, where there was a choice."""
         self.chosen = 0
         """How often there was more than one to choose from."""
 
     def record(self) -> Film:
+        """The film, to the programs' end or a bound."""
         conductor = self.conductor
         with conductor:
             self.programs = tuple(
@@ -115,11 +126,13 @@ class _Camera:
                 for p, c in zip(conductor.processes, conductor.commands, strict=True)
             )
             try:
-                self._lead()
+                self.lead()
             except TimeUp:
                 self._end(f"It was still running after {self.options.seconds:g} s.")
-            except _Ending as ending:
+            except Ending as ending:
                 self._end(str(ending))
+            except NotRepeatable as error:
+                self._end(f"The program did not go the same way again: {error}.")
             self._gather_output()
             alive = [p for p in conductor.processes if p.alive]
         self._gather_output()
@@ -130,23 +143,24 @@ class _Camera:
 
     # --- leading -----------------------------------------------------------------------------------
 
-    def _lead(self) -> None:
+    def lead(self) -> None:
+        """To the end of all programs: by a schedule, or by turns."""
         if self.schedule is not None:
             self.schedule.run()
             if self.schedule.stuck:
-                raise _Ending(self._why_stuck())
+                raise Ending(self._why_stuck())
             return
         last, turn_over = None, False
         while self.conductor.tasks:
             ready = self.conductor.ready()
             if not ready:
-                self._nobody_ready()
+                self.nobody_ready()
                 continue
             self.chosen += len(ready) > 1
             task = self.turns.choose(ready, last, turn_over)
             turn_over = self._turn(task)
             last = task
-            self._check_bounds()
+            self.check_bounds()
 
     def _turn(self, task: Task) -> bool:
         """One task goes on to its next call and makes it. True: its turn is over."""
@@ -163,7 +177,7 @@ class _Camera:
         if task.state == "signal":
             self._signal_frame(task, task.pending)
         self.conductor.approach(task)
-        self._others()
+        self.others()
 
     def perform(self, task: Task) -> None:
         """As `Conductor.perform`, with the frames that come of it."""
@@ -179,9 +193,9 @@ class _Camera:
             self._frame(task, call.name, f"{asked} … waits", None, blocked=True)
         elif call.name not in _ENDS and task.tid not in conductor.tasks:
             self._frame(task, call.name, asked, None, blocked=False)
-        self._others()
+        self.others()
 
-    def _others(self) -> None:
+    def others(self) -> None:
         """Frames for all that followed for others: calls that ended, signals, ends."""
         conductor = self.conductor
         died, conductor.died = conductor.died, []
@@ -196,7 +210,8 @@ class _Camera:
         for other, pending in signalled:
             self._signal_frame(other, pending)
 
-    def _nobody_ready(self) -> None:
+    def nobody_ready(self) -> None:
+        """Let time pass where that may bring something; else the film ends here."""
         conductor = self.conductor
         timed = conductor.next_timed()
         if timed is not None:
@@ -205,25 +220,26 @@ class _Camera:
             if not conductor.wait_outside():
                 raise TimeUp
         else:
-            raise _Ending(self._why_stuck())
-        self._others()
+            raise Ending(self._why_stuck())
+        self.others()
 
     def _somebody_outside(self) -> bool:
         """Somebody who is not in the film might still end one of the waits."""
-        scene = self._look()
+        scene = self.look()
         return bool(scene.processes) and not _deadlocked(scene)
 
     def _why_stuck(self) -> str:
         self.deadlock = True
         return why_stuck(self.xray, self.conductor)
 
-    def _check_bounds(self) -> None:
+    def check_bounds(self) -> None:
+        """End the film where it has become too long."""
         if len(self.frames) >= self.options.frames:
-            raise _Ending(f"It has made {self.options.frames:,} frames, which is as many as are recorded.")
+            raise Ending(f"It has made {self.options.frames:,} frames, which is as many as are recorded.")
         if self.conductor.outputs.size > self.options.output_bytes:
-            raise _Ending(f"It has written more than {self.options.output_bytes:,} bytes of output.")
+            raise Ending(f"It has written more than {self.options.output_bytes:,} bytes of output.")
         if sum(p.alive for p in self.conductor.processes) > self.options.processes:
-            raise _Ending(f"It has more than {self.options.processes} processes at a time.")
+            raise Ending(f"It has more than {self.options.processes} processes at a time.")
 
     # --- frames --------------------------------------------------------------------------------------
 
@@ -243,17 +259,18 @@ class _Camera:
         self, who: str, pid: int, call: str | None, text: str, result: int | None, blocked: bool
     ) -> None:
         self._gather_output()
-        scene = self._add_scene(self._look()) if self.options.scenes else self._add_scene(Scene())
+        scene = self._add_scene(self.look()) if self.options.scenes else self._add_scene(Scene())
         frame = Frame(len(self.frames), who, pid, call, f"{who}: {text}", result, blocked, scene)
         self.frames.append(frame)
-        self.on_frame(frame)
+        self.on_frame(frame, self.scenes[scene])
 
     def _add_scene(self, scene: Scene) -> int:
         if not self.scenes or self.scenes[-1] != scene:
             self.scenes.append(scene)
         return len(self.scenes) - 1
 
-    def _look(self) -> Scene:
+    def look(self) -> Scene:
+        """The scene now."""
         return still_scene(self.xray, self.conductor)
 
     def _gather_output(self) -> None:
@@ -262,6 +279,7 @@ class _Camera:
         for piece in pieces:
             text = piece.data.decode("utf-8", "replace")
             self.written.append(Written(piece.who, piece.stream, text, len(self.frames)))
+            self.on_written(self.written[-1])
 
     def _name_of(self, pid: int) -> str | None:
         task = self.conductor.tasks.get(pid)
@@ -281,7 +299,7 @@ class _Camera:
                 Limit(
                     "the order",
                     f"Several processes could have gone next {self.chosen} times; "
-                    f"the order here is ours ({self.options.turns}).",
+                    f"the order here is {self.order}.",
                 )
             )
         for name in self.turns.missed:

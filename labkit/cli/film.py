@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 
+from labkit.camera.stepping import Order, Standing
 from labkit.errors import LabError
 from labkit.programs import Command
 
@@ -27,6 +28,9 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--all-calls", action="store_true", help="also start-up, libraries and memory")
     parser.add_argument("--no-scenes", action="store_true", help="only the calls: faster, smaller")
     parser.add_argument(
+        "--step", action="store_true", help="stand still before each call until told who goes"
+    )
+    parser.add_argument(
         "--slow", type=float, default=0.0, metavar="S", help="wait S seconds before each call"
     )
     parser.add_argument("--stdin", metavar="TEXT", help="what each program reads from its standard input")
@@ -37,8 +41,10 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> int:
     """Record, print, save. 1 when nobody could go on."""
     from labkit.camera import Options, record
+    from labkit.camera.stepping import record_by_hand
     from labkit.camera.turns import Turns
     from labkit.film import Frame
+    from labkit.scene import Scene
 
     commands = split(options.command)
     Turns(options.turns)
@@ -47,7 +53,7 @@ def run(options: argparse.Namespace) -> int:
     if options.timeout <= 0 or options.frames <= 0:
         raise LabError("--timeout and --frames must be above 0.")
 
-    def show(frame: Frame) -> None:
+    def show(frame: Frame, scene: Scene) -> None:
         if not options.json:
             print(frame.text, flush=True)
 
@@ -60,7 +66,7 @@ def run(options: argparse.Namespace) -> int:
         scenes=not options.no_scenes,
         stdin=options.stdin,
     )
-    film = record(commands, how, show)
+    film = record_by_hand(commands, _ask, how, show) if options.step else record(commands, how, show)
     if options.file:
         film.save(options.file)
     if options.json:
@@ -70,6 +76,23 @@ def run(options: argparse.Namespace) -> int:
     else:
         _report(film)
     return int(any(limit.what == "deadlock" for limit in film.limits))
+
+
+def _ask(standing: Standing) -> Order:
+    """Show who could go, and read what is to be done."""
+    from labkit.camera.stepping import Order, parse
+
+    for who, text in standing.waiting.items():
+        print(f"    {who} waits in {text}")
+    for who, text in standing.could_go.items():
+        print(f"  > {who}: {text}")
+    while True:
+        try:
+            return parse(input("step [who], block [who], run, quit: "))
+        except EOFError:
+            return Order("quit")
+        except LabError as error:
+            print(error)
 
 
 def split(words: list[str]) -> list[Command]:

@@ -39,7 +39,7 @@ class Conductor(Stops):
         """The conductor's own time: it passes only in timed waits."""
         self.ends_at = time.monotonic() + seconds
         self.patience = 0.5
-        """Seconds that a task may compute without a call while others could go."""
+        """Seconds of processor time that a task may use without a call while others could go."""
         self._old_mask: set[int | signal.Signals] = set()
         self._old_cpus: set[int] = set()
 
@@ -177,12 +177,12 @@ class Conductor(Stops):
         pending, task.pending = task.pending, None
         if pending and pending.effect == "handler" and task.restarting is not None:
             task.interrupted, task.restarting = task.restarting, None
-        task.state, task.call, task.counter = "running", None, None
+        task.state, task.call, task.counter, task.patience_ends = "running", None, None, None
         _quietly(ptrace.resume, task.tid, pending.number if pending else 0)
 
     def _settle(self, everybody: bool = False) -> None:
         """Until every task stands at a stop, has ended, or is proven asleep."""
-        began, tries = 0.0, 0
+        tries = 0
         while True:
             while self._take_event():
                 pass
@@ -195,8 +195,7 @@ class Conductor(Stops):
             if tries < 3:
                 os.sched_yield()
                 continue
-            began = began or time.monotonic()
-            self._check_patience(busy, began)
+            self._check_patience(busy)
             self.outputs.drain()
             _await_child(0.0001 if tries < 20 else 0.002)
 
@@ -220,13 +219,16 @@ class Conductor(Stops):
         task.counter = counter
         return False
 
-    def _check_patience(self, busy: list[Task], began: float) -> None:
-        now = time.monotonic()
-        if now > self.ends_at:
+    def _check_patience(self, busy: list[Task]) -> None:
+        """Who has computed for long makes room, if others could go. Processor time, not the clock, counts."""
+        if time.monotonic() > self.ends_at:
             raise TimeUp
-        if now - began > self.patience and self.ready():
-            for task in busy:
-                if task.state == "running" and self._witness(task).state() == "R":
+        for task in busy if self.ready() else ():
+            if task.state == "running" and self._witness(task).state() == "R":
+                used = self._witness(task).cpu_seconds()
+                task.patience_ends = task.patience_ends or used + self.patience
+                if used > task.patience_ends:
+                    task.patience_ends = None
                     _quietly(ptrace.interrupt, task.tid)
 
     def _wait_event(self) -> None:

@@ -35,6 +35,9 @@ _LIBRARY = re.compile(
 _OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 """labkit itself, which need not be installed where libraries are."""
 _PYTHON = re.compile(r"(^|/)python[\d.]*$")
+_SHELL = re.compile(r"(^|/)(ba|da|k|z)?sh$")
+_JOB_SIGNALS = (2, 3, 15, 17, 20, 21, 22, 28)
+"""Signals whose handlers a shell changes for itself: SIGINT, SIGQUIT, SIGTERM, SIGCHLD, SIGTSTP, SIGTTIN…"""
 _ON_PATH = {"open": 0, "openat": 1, "creat": 0, "openat2": 1}
 _PATHS_OF = dict.fromkeys(("open", "creat", "unlink", "mkdir", "rename"), (0,)) | dict.fromkeys(
     ("openat", "openat2", "unlinkat", "mkdirat", "renameat", "renameat2"), (1,)
@@ -208,6 +211,8 @@ def _is_own_folder(task: Task, call: Made) -> bool:
 def _housekeeping(task: Task, call: Made) -> bool:
     """Calls that change or ask only what is the process's own."""
     args, name = call.args, call.name
+    if name.startswith("rt_sig") and _SHELL.search(task.process.image.program):
+        return name != "rt_sigaction" or args[0] in _JOB_SIGNALS
     if name in ("munmap", "mprotect", "mremap"):
         shown = task.process.shown.items()
         return not any(at <= args[0] < at + max(size, 1) for at, size in shown)

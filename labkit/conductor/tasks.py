@@ -117,6 +117,8 @@ class Task:
     unmask_next: bool = False
     born_by: int | None = None
     witness: Witness | None = None
+    patience_ends: float | None = None
+    """How far its processor time may go before others get a turn."""
     counter: bytes | None = None
     """Its witness's counter when last seen asleep."""
 
@@ -175,6 +177,10 @@ class Witness:
         if self._stat()[0] != wanted or self._read(1) != counter:
             return None
         return counter
+
+    def cpu_seconds(self) -> float:
+        """How long it has computed, in all."""
+        return int((self._read(1).split() or [b"0"])[0]) / 1e9
 
     def close(self) -> None:
         for fd in self._files:

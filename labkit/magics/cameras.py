@@ -7,6 +7,7 @@ interrupted like any other.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import json
 import os
 import shlex
@@ -107,7 +108,8 @@ def _cell_magic(
             own["stdin"] = options.stdin
         if options.timeout is not None:
             own["seconds"] = options.timeout
-        return work(make(shell, own.pop("language", "program"), options, cell), own)
+        command = make(shell, own.pop("language", "program"), options, cell)
+        return work(command if options.name else dataclasses.replace(command, name=""), own)
 
     run.__doc__ = f"%%{magic} [NAME] [--c | --shell] [the options of %%program] {_OPTIONS[magic]}"
     return run

@@ -69,8 +69,8 @@ def _definition(name: str) -> tuple[Command, Options]:
 # --- the magics -------------------------------------------------------------------------------------
 
 
-def _cell_magic(shell: Any, magic: str) -> Callable[[str, str], None]:
-    def run(line: str, cell: str) -> None:
+def _cell_magic(shell: Any, magic: str) -> Callable[[str, str], Any]:
+    def run(line: str, cell: str) -> Any:
         options = parse(line, magic)
         if options.save and options.name is None:
             raise LabError(f"%%{magic} --save needs a name, as in %%{magic} writer --save.")
@@ -79,12 +79,15 @@ def _cell_magic(shell: Any, magic: str) -> Callable[[str, str], None]:
             _defined[options.name] = command, options
         if options.save:
             print(f"{options.name} is defined; %run_program {options.name} starts it.")
+        elif options.step or options.slow:
+            return _under_a_hand(command, options)
         else:
             start(shell, command, options)
+        return None
 
     run.__doc__ = (
         f"Run this cell as a program of its own.\n\n    %%{magic} [NAME] [--args …] [--env K=V] "
-        "[--stdin TEXT] [--timeout S] [--cwd DIR] [--save] [&]"
+        "[--stdin TEXT] [--timeout S] [--cwd DIR] [--save] [--step] [--slow S] [&]"
     )
     return run
 
@@ -106,6 +109,13 @@ def _run_program(shell: Any) -> Callable[[str], None]:
         start(shell, command, options)
 
     return run_program
+
+
+def _under_a_hand(command: Command, options: Options) -> Any:
+    """Led call by call (`--step`), or by itself and slowly (`--slow`)."""
+    from labkit.magics import stepping
+
+    return stepping.begin(command, step=options.step, slow=options.slow or 0.0, stdin=options.stdin)
 
 
 def _line_magic(function: Callable[..., None]) -> Callable[[str], None]:

@@ -27,6 +27,10 @@ class Options:
     timeout: float | None = None
     cwd: str | None = None
     save: bool = False
+    step: bool = False
+    """Stand still before each call until told who goes."""
+    slow: float | None = None
+    """Seconds to wait before each call."""
     other_user: bool = False
     background: bool = False
 
@@ -68,6 +72,10 @@ def _take(options: Options, words: list[str], magic: str) -> None:
         options.timeout = _seconds(_value(words, word, magic), magic)
     elif word == "--cwd":
         options.cwd = _value(words, word, magic)
+    elif word == "--step":
+        options.step = True
+    elif word == "--slow":
+        options.slow = _seconds(_value(words, word, magic), magic)
     elif word == "--save":
         options.save = True
     elif word == "--as-other-user":
