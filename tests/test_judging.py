@@ -206,6 +206,9 @@ for result in judging.results(course.exercise("made_up/function"), text, walls=i
 text = "import os\\ndef f():\\n    r, w = os.pipe()\\n    os.read(r, 1)"
 for result in judging.results(course.exercise("made_up/function"), text, walls=iter([wall])):
     print(result.text())
+text = "import sysv_ipc\\ndef f():\\n    sysv_ipc.SharedMemory(77, 3 << 9, size=10)\\n    return 42"
+for result in judging.results(course.exercise("made_up/function"), text, walls=iter([wall])):
+    print(result.text())
 """
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
@@ -226,6 +229,8 @@ EXPECTED = """\
 
     f waits for itself (pipe-1)
 ✗ leaves nothing behind: There is nothing to judge yet. [0/1]
+✓ returns 42 [2/2]
+✗ leaves nothing behind: It left a System V shared memory segment. [0/1]
 """
 
 
@@ -283,3 +288,13 @@ def work(step):
     step()
 """
     assert not report("exclusive", hostile).results[0].held
+
+
+def test_no_criterion_meets_the_objects_of_another() -> None:
+    """`twice` calls the same function in two criteria; the second would find the key taken."""
+    make = (
+        "import sysv_ipc\ndef f():\n    sysv_ipc.SharedMemory(77, sysv_ipc.IPC_CREX, size=10)\n    return 42"
+    )
+    said = report("twice", make)
+    assert [result.held for result in said.results] == [True, True, False]
+    assert said.results[2].seen == "It left a System V shared memory segment."

@@ -25,7 +25,7 @@ from labkit.judge.folders import Folders
 from labkit.judge.sandbox import PACKAGE, SECCOMP_FD, Wall, seccomp_filter
 from labkit.judge.watch import Watch
 from labkit.judge.witness import Witness
-from labkit.kernel import proc
+from labkit.kernel import proc, remains
 
 NURSERY = str(PACKAGE / "judge" / "nursery.py")
 ANSWER = "answer"
@@ -170,6 +170,15 @@ class Cage:
         if self.wall.own_files:
             found |= _names(f"{root}/dev/mqueue", lambda name: f"the message queue `/{name}`")
         return found
+
+    def forget_objects(self, pids: set[int]) -> None:
+        """Let System V objects, queues and shared memory go with their room; without one, what these made."""
+        if self.wall.own_ipc:
+            self.close()
+            return
+        for owned in remains.system_v():
+            if pids & {owned.creator, *owned.users}:
+                remains.remove(owned.thing)
 
     def watch(self) -> None:
         """Fails when the answer takes too much of the machine; only behind walls that it cannot climb."""

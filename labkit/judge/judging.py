@@ -117,8 +117,17 @@ class Judged:
         finally:
             self.cage.kill()
             answer.close()
+        self._clear_away(answer, before)
         self._held += held
         return Result(criterion.text, held, criterion.points, seen, self._new(picture))
+
+    def _clear_away(self, answer: Answer, before: dict[str, str]) -> None:
+        """Take away what the answer has left in the kernel: no criterion is to meet another one's objects."""
+        now = self._objects if self._objects is not None else self.cage.objects()
+        self._objects = before
+        if not now.keys() <= before.keys():
+            self.cage.forget_objects({run.pid for run in answer.runs})
+            self._objects = None
 
     def _new(self, picture: str) -> str:
         """A picture is shown once."""

@@ -13,6 +13,16 @@ def returns_42(answer):
         fail("It returned something else.")
 
 
+twice = Exercise()
+twice.criterion(points=2, seconds=2)(returns_42)
+
+
+@twice.criterion(points=2, seconds=2)
+def again(answer):
+    """returns 42 again"""
+    returns_42(answer)
+
+
 program = Exercise()
 
 
