@@ -9,12 +9,14 @@ from __future__ import annotations
 import contextlib
 import marshal
 import os
+import select
 import signal
 import socket
 import struct
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
@@ -90,14 +92,14 @@ class Cage:
         finally:
             os.close(paper)
             theirs.close()
-        pid = _greeted(ours)
+        pid = _greeted(ours, self.nursery_pid)
         pidfd = os.pidfd_open(pid)
         ours.send(b"go")
         return Spawned(pid, pidfd, ours)
 
     def _ready(self) -> socket.socket:
-        if self._nursery is not None and self._nursery.poll() is not None:
-            self.close()
+        if self._control is not None and _halted(self.nursery_pid):
+            self.close()  # by an answer
         if self._control is None:
             ours, theirs = _pair()
             self._nursery = self._start(theirs.fileno())
@@ -279,19 +281,29 @@ def _pair() -> tuple[socket.socket, socket.socket]:
     return ours, theirs
 
 
-def _greeted(ours: socket.socket) -> int:
+def _greeted(ours: socket.socket, nursery: int = 0) -> int:
     """The pid of who says hello, as the Linux kernel knows it."""
-    ours.settimeout(PATIENCE_S)
+    deadline = time.monotonic() + PATIENCE_S
+    while not select.select([ours], [], [], 0.2)[0]:
+        if nursery and _halted(nursery):
+            raise NotStarted("An answer has stopped the process that it was born from.")
+        if time.monotonic() > deadline:
+            raise NotStarted(f"A process of the answer did not start within {PATIENCE_S} seconds.")
     try:
         data, ancillary, _, _ = ours.recvmsg(16, socket.CMSG_SPACE(_CREDENTIALS.size))
-    except TimeoutError:
-        raise NotStarted(f"A process of the answer did not start within {PATIENCE_S} seconds.") from None
     except ConnectionResetError:
         data = b""
     if not data:
         raise NotStarted("A process of the answer could not be started.")
-    ours.settimeout(None)
     return sender(ancillary)
+
+
+def _halted(pid: int) -> bool:
+    """True for a process that is gone, stopped, or held by a tracer."""
+    try:
+        return proc.read_stat(pid).state in "ZXTt"
+    except Vanished:
+        return True
 
 
 def _memfd(data: bytes) -> int:
