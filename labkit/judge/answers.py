@@ -110,13 +110,6 @@ class Answer:
         job: dict[str, Any] = {"do": "run", "text": text, "arguments": list(arguments)}
         return self._start(name, job, list(given), ())
 
-    def led(self, text: str, function: str, arguments: list[Any]) -> Any:
-        """What a function of the check's own returns, run in the answer's room; it leads other processes."""
-        job = {"do": "call", "text": text, "function": function, "arguments": arguments}
-        running = self._start(function, job, [], ())
-        self.wait(lambda: running.ended, hang=False)
-        return running.result()
-
     def _program(self) -> list[str]:
         """The command that runs a cell in shell or C."""
         if self.language == "shell":

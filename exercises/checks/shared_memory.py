@@ -1,0 +1,421 @@
+"""Exercises on System V shared memory: found by a key, kept by nobody, guarded by whoever uses it."""
+
+import os
+import signal
+import struct
+
+from labkit.exercises import Exercise, fail
+
+KEY = 0x5EA70000 + os.getuid() % 0x10000
+"""For each user another: where there are no rooms, the answers of two don't meet."""
+ONE = "a System V shared memory segment"
+
+NAPS = ("clock_nanosleep", "nanosleep", "select", "pselect6", "poll", "ppoll", "epoll_wait", "semtimedop")
+"""What somebody sleeps in who looks again later; who does not sleep at all is watched for two seconds."""
+
+# --- programs of ours, beside the answer: each ends when descriptor 3 does ---------------------------
+
+HOLDER = f"""
+import os, sys, sysv_ipc
+size, text, leaves = int(sys.argv[1]), bytes.fromhex(sys.argv[2]), sys.argv[3]
+segment = sysv_ipc.SharedMemory({KEY}, sysv_ipc.IPC_CREX, size=size, init_character=bytes(1))
+segment.write(text)
+segment.detach() if leaves == "detached" else None
+print(os.getpid(), flush=True)
+while order := os.read(3, 1):
+    segment.write(order)
+print(segment.id, flush=True)
+segment.remove()
+"""
+
+GUEST = f"""
+import os, sysv_ipc
+segment = sysv_ipc.SharedMemory({KEY})
+print(os.getpid(), flush=True)
+os.read(3, 1)
+"""
+
+VIEWER = f"""
+import os, sysv_ipc
+try:
+    segment = sysv_ipc.SharedMemory({KEY})
+    print("seen" if segment.read(1) else "", flush=True)  # touched, so that its bytes are seen
+    os.read(3, 1)
+    segment.remove()
+except sysv_ipc.ExistentialError:
+    print("none", flush=True)
+"""
+
+
+def _beside(answer, name, text, *arguments):
+    """One of our programs, ready; and the pipe whose end is its end."""
+    if "IPC_CREX" in text:
+        _clear(answer)
+    r, w = answer.pipe()
+    program = answer.beside(name, text, r, arguments=arguments)
+    answer.wait(lambda: "\n" in program.output or program.ended, every=0.001)
+    return program, w
+
+
+def _holder(answer, size=4096, data=b"", leaves="attached"):
+    return _beside(answer, "maker", HOLDER, str(size), data.hex(), leaves)
+
+
+CLEAR = f"""
+import sys, sysv_ipc
+try:
+    sysv_ipc.remove_shared_memory(int(sys.argv[1]) if sys.argv[1:] else sysv_ipc.SharedMemory({KEY}).id)
+except sysv_ipc.ExistentialError:
+    pass
+"""
+
+
+def _clear(answer, *ids):
+    """Remove what an answer left in our way: the segment with our key, or these."""
+    answer.beside("clear", CLEAR, arguments=[str(id) for id in ids]).wait_ended()
+
+
+def _end(program, w):
+    w.close()
+    program.wait_ended()
+
+
+def _segment(answer):
+    """The segment that a process of the picture has, as the kernel describes it; None when there is none."""
+    found = [thing for thing in answer.scene().objects if thing.kind == "sysv-shm"]
+    return found[0] if found else None
+
+
+def _taken_away(answer):
+    """The segment with our key, as the kernel describes it, once it is removed; None if there is none."""
+    viewer, w = _beside(answer, "viewer", VIEWER)
+    seen = _segment(answer)
+    _end(viewer, w)
+    return seen
+
+
+# --- read the record --------------------------------------------------------------------------------
+
+about = Exercise(
+    hints=(
+        "`sysv_ipc.SharedMemory(key)` attaches the segment: that alone changes three fields of its record.",
+        "`ipcs -m` shows a segment without attaching it. Where does it read?",
+        "`/proc/sysvipc/shm` has a line for each segment, and its first line names the columns.",
+    ),
+)
+
+
+@about.criterion(points=1)
+def its_record(answer):
+    """tells size, creator, and how many have it attached"""
+    size = 1000 + answer.fresh_bytes(1)[0]
+    maker, w = _holder(answer, size)
+    guest, w2 = _beside(answer, "guest", GUEST)
+    value = answer.call("about", KEY).result()
+    other = answer.call("about", KEY + 1).result()
+    _end(guest, w2)
+    _end(maker, w)
+    expected = {"size": size, "creator": int(maker.output.split()[0]), "attached": 2}
+    if not isinstance(value, dict):
+        fail("It did not return a dictionary.")
+    for word, right in expected.items():
+        if word not in value:
+            fail(f"`{word}` is missing from what it returned.")
+        if value[word] != right:
+            fail(_wrong(word, right, value[word]))
+    if other is not None:
+        fail("There was a segment, but none with the key it was asked for; it did not return None.")
+    return "Two processes had it attached, and it said so."
+
+
+def _wrong(word, right, said):
+    if word == "attached" and said == right + 1:
+        return "Two processes had it attached; it said 3: it counted itself."
+    if word == "creator":
+        return "`creator` is not the pid of the process that made it."
+    return f"`{word}` was {right}, and it said {_shown(said)}."
+
+
+def _shown(value):
+    return str(value) if type(value) in (int, bool, type(None)) else f"a value of type {type(value).__name__}"
+
+
+@about.criterion(points=1)
+def untouched(answer):
+    """changes nothing by looking"""
+    maker, w = _holder(answer)
+    before = _segment(answer)
+    answer.call("about", KEY).result()
+    after = _segment(answer)
+    _end(maker, w)
+    if after is None or after.last != before.last:
+        fail("After it, the record says that your process was the last to attach or detach the segment.")
+    return "The last to attach it is still its maker."
+
+
+# --- leave no segment behind ------------------------------------------------------------------------
+
+team = Exercise(
+    tidy_points=0,
+    hints=(
+        "Code that runs at the end, in `finally` or a handler, does not run after SIGKILL.",
+        "What happens to a segment that is removed while somebody has it attached?",
+        "`fork` hands on what is attached, whether it still has a key or not. So when can you remove it?",
+    ),
+)
+
+
+@team.criterion(points=1)
+def both_have_it(answer):
+    """is two processes with one segment"""
+    running, ours = _working(answer)
+    ours.close()
+    running.result()
+    return "Attached twice."
+
+
+def _working(answer):
+    """The answer at work: two processes that sleep in read, one segment; and our end of the pipe."""
+    theirs, ours = answer.pipe()
+    running = answer.call("team", theirs)
+    seen = []
+
+    def at_work():
+        seen[:] = [answer.scene()]
+        return running.ended or _is_at_work(seen[0])
+
+    answer.wait_quiet(at_work, seconds=2)
+    if running.ended:
+        running.result()
+        fail("It returned, though nothing had come through the pipe and nobody had closed it.")
+    _explain(seen[0])
+    return running, ours
+
+
+def _is_at_work(scene):
+    shared = [thing for thing in scene.objects if thing.kind == "sysv-shm"]
+    waiting = [p for p in scene.processes if p.blocked and p.blocked.call == "read"]
+    return len(shared) == 1 and shared[0].attached == 2 and len(waiting) == 2 and _greets(shared[0])
+
+
+def _greets(segment):
+    return (segment.head or b"").startswith(b"ready")
+
+
+def _explain(scene):
+    if _is_at_work(scene):
+        return
+    shared = [thing for thing in scene.objects if thing.kind == "sysv-shm"]
+    if len(shared) != 1:
+        fail(f"Your processes have {len(shared)} segments, not one.")
+    if len(scene.processes) != 2:
+        fail(f"There are {len(scene.processes)} processes, not two.")
+    if shared[0].attached != 2:
+        fail(f"The segment is attached {shared[0].attached} times, not twice.")
+    if not _greets(shared[0]):
+        fail("The segment does not begin with `ready`.")
+    fail("Not both of your processes sleep in `read`, waiting for the end of the pipe.")
+
+
+@team.criterion(points=2)
+def killed(answer):
+    """leaves no segment behind when both are killed"""
+    running, ours = _working(answer)
+    scene = answer.scene()
+    for pid in [process.pid for process in scene.processes]:
+        os.kill(pid, signal.SIGKILL)
+    running.wait_ended()
+    answer.wait_quiet(lambda: ONE not in answer.objects(), seconds=1)
+    left = ONE in answer.objects()
+    ours.close()
+    if left:
+        _clear(answer, *(thing.shmid for thing in scene.objects if thing.kind == "sysv-shm"))
+        fail("Both were ended by SIGKILL, and the segment is still there: nobody was left to remove it.")
+    return "Both were ended by SIGKILL, and the segment went with them."
+
+
+# --- attach or create -------------------------------------------------------------------------------
+
+WELCOME = b"welcome"
+READY = b"\x01" + WELCOME
+
+join = Exercise(
+    tidy_points=0,
+    hints=(
+        "With `sysv_ipc.IPC_CREX`, exactly one of many callers makes the segment. What do the others get?",
+        "A segment is there before anything is in it. The first byte tells: write it last, and wait for it.",
+        "`SharedMemory` fills a new segment with spaces, unless `init_character` says otherwise.",
+    ),
+)
+
+
+@join.criterion(points=1)
+def makes_it(answer):
+    """makes the segment when there is none, for its user alone"""
+    _clear(answer)
+    value = answer.call("join", KEY).result()
+    seen = _taken_away(answer)
+    if seen is None:
+        fail("There is no segment with this key after it.")
+    if seen.size != 4096:
+        fail(f"The segment has {seen.size} bytes, not 4096.")
+    if seen.mode & 0o777 != 0o600:
+        fail(f"Its mode is {seen.mode & 0o777:04o}, not 0600.")
+    if not (seen.head or b"").startswith(READY):
+        fail("The segment does not begin with the byte 1 and `welcome`.")
+    if value is not True:
+        fail(f"It made the segment, and returned {_shown(value)}.")
+    return "4096 bytes, mode 0600."
+
+
+@join.criterion(points=1)
+def finds_it(answer):
+    """finds the one that is there, and leaves its bytes alone"""
+    mine = b"\x01" + answer.fresh_bytes(100)
+    maker, w = _holder(answer, 4096, mine)
+    running = answer.call("join", KEY)
+    if running.raised() == "ExistentialError":
+        fail("The segment was there already, and `join` raised ExistentialError: it must attach that one.")
+    value = running.result()
+    seen = _segment(answer)
+    _end(maker, w)
+    if seen is None or seen.destroyed:
+        fail("The segment was there, and your process removed it.")
+    if not (seen.head or b"").startswith(mine[:40]):
+        fail("Somebody's bytes were in the segment, and your process wrote over them.")
+    if value is not False:
+        fail(f"The segment was there already, and it returned {_shown(value)}.")
+    return "It returned False; the bytes are as they were."
+
+
+@join.criterion(points=1, seconds=15)
+def waits_for_it(answer):
+    """waits until whoever makes it is ready"""
+    maker, w = _holder(answer, 4096)
+    running = answer.call("join", KEY)
+    running.sleeps_in(*NAPS, looks=2000)
+    if running.ended:
+        running.result()
+        fail("The segment was there, but its first byte was still 0; it returned all the same.")
+    w.write(b"\x01")
+    value = running.result()
+    _end(maker, w)
+    if value is not False:
+        fail(f"Another process made the segment, and it returned {_shown(value)}.")
+    return "It returned when the first byte was 1."
+
+
+@join.criterion(points=1, seconds=20)
+def all_at_once(answer):
+    """makes one segment when many come at once"""
+    _clear(answer)
+    for _ in range(8):
+        gate, ours = answer.pipe()
+        runs = [answer.beside("join", answer.text + AT_ONCE, gate.copy()) for _ in range(4)]
+        gate.close()
+        answer.wait(lambda runs=runs: all("ready" in run.output or run.ended for run in runs), every=0.001)
+        ours.close()
+        said = [run.wait_ended().output.split()[-1:] for run in runs]
+        _taken_away(answer)
+        for run in runs:
+            run.check()
+        if said.count(["True"]) != 1:
+            fail(f"Four came at once: {said.count(['True'])} of them returned True.")
+    return "Of four that came at once, one made it, eight times."
+
+
+AT_ONCE = f"""
+import os
+print("ready", flush=True)
+os.read(3, 1)
+print(join({KEY}), flush=True)
+"""
+
+# --- a shared table with a version ------------------------------------------------------------------
+
+CELLS = 20_000
+
+total = Exercise(
+    tidy_points=0,
+    hints=(
+        "Odd means that somebody is writing. Even means that nobody was, at the moment when you looked.",
+        "Between your look at the version and your last cell, a writer may have come. How would you notice?",
+        "Read the version before and after: when it is even and the same, no writer came between.",
+    ),
+)
+
+WRITER = f"""
+import os, random, struct, sys, time, sysv_ipc
+segment = sysv_ipc.SharedMemory({KEY}, sysv_ipc.IPC_CREX, size=8 + 8 * {CELLS}, init_character=bytes(1))
+version = int(sys.argv[1])
+segment.write(struct.pack("<Q", version) + struct.pack("<q", int(sys.argv[2])) * {CELLS})
+half = 4 * {CELLS}
+print("ready", flush=True)
+os.set_blocking(3, False)
+def told():
+    try:
+        return os.read(3, 1) == b""
+    except BlockingIOError:
+        return False
+busy = sys.argv[3] == "busy"
+while not told():
+    if busy:
+        value = struct.pack("<q", random.randrange(1, 1 << 40))
+        segment.write(struct.pack("<Q", version + 1))
+        segment.write(value * ({CELLS} // 2), 8)
+        time.sleep(0.0005)
+        segment.write(value * ({CELLS} // 2), 8 + half)
+        version += 2
+        segment.write(struct.pack("<Q", version))
+        print(int.from_bytes(value, "little"), flush=True)
+    time.sleep(random.choice((0, 0.002)) if busy else 0.005)
+segment.remove()
+"""
+
+
+def _writer(answer, version, value, mood):
+    return _beside(answer, "writer", WRITER, str(version), str(value), mood)
+
+
+@total.criterion(points=1, seconds=15)
+def adds_up(answer):
+    """adds up the cells of a table at rest"""
+    value = int.from_bytes(answer.fresh_bytes(4), "little") - (1 << 31)
+    writer, w = _writer(answer, 6, value, "idle")
+    running = answer.call("total", KEY)
+    said = running.result()
+    _end(writer, w)
+    if said != value * CELLS:
+        fail(f"The total was {value * CELLS}, and it returned {_shown(said)}.")
+
+
+@total.criterion(points=1, seconds=15)
+def waits_while_odd(answer):
+    """waits while the version is odd"""
+    value = int.from_bytes(answer.fresh_bytes(4), "little")
+    version = struct.pack("<Q", 7)
+    maker, w = _holder(answer, 8 + 8 * CELLS, version + struct.pack("<q", value) * 2)
+    running = answer.call("total", KEY)
+    running.sleeps_in(*NAPS, looks=2000)
+    if running.ended:
+        running.result()
+        fail("The version was 7, so somebody was still writing; it returned a total all the same.")
+    w.write(b"\x08")
+    said = running.result()
+    _end(maker, w)
+    if said != value * 2:
+        fail(f"When the version was 8 the total was {value * 2}, and it returned {_shown(said)}.")
+    return "It returned when the version was 8."
+
+
+@total.criterion(points=2, seconds=20)
+def never_torn(answer):
+    """never mixes two versions"""
+    writer, w = _writer(answer, 0, 0, "busy")
+    totals = [answer.call("total", KEY).result() for _ in range(30)]
+    _end(writer, w)
+    right = {int(word) * CELLS for word in writer.output.split()[1:]} | {0}
+    torn = sum(said not in right for said in totals)
+    if torn:
+        fail("While another process wrote, it returned a total that the table never had: old cells and new.")
+    return "30 totals while another process wrote; the table had each of them."
