@@ -184,7 +184,9 @@ def _size(size: int | None) -> str:
 def _sysv_shm(shm: SysvShm, scene: Scene) -> Label:
     attached = f"attached: {UNSEEN}" if shm.attached is None else f"attached {count(shm.attached, 'time')}"
     rows = [f"made by {name(shm.creator, scene)}"] if shm.creator else []
-    if shm.destroyed:
+    if shm.last and shm.last != shm.creator:
+        rows.append(f"last attached or detached by {name(shm.last, scene)}")
+    if shm.destroyed and not any("marked for destruction" in note for note in shm.notes):
         rows.append("removed: it goes when the last process detaches it")
     return Label(
         _title(shm),
