@@ -82,6 +82,19 @@ class Film:
         """The film as lines, one a frame."""
         return "\n".join(frame.text for frame in self.frames)
 
+    def told(self) -> str:
+        """The film as lines, with what the programs wrote to their own output where they wrote it."""
+        lines: list[str] = []
+        spoken = iter([*self.output, None])
+        said = next(spoken)
+        for n, frame in enumerate([*self.frames, None]):
+            while said is not None and (said.frame <= n or frame is None):
+                lines += [f"{said.who} says: {line}" for line in said.text.splitlines()]
+                said = next(spoken)
+            if frame is not None:
+                lines.append(frame.text)
+        return "\n".join(lines)
+
     def to_dict(self) -> dict[str, Any]:
         """The film as plain dictionaries and lists."""
         plain: dict[str, Any] = {

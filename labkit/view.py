@@ -9,6 +9,7 @@ page gets none.
 
 from __future__ import annotations
 
+import functools
 import os
 import signal
 import threading
@@ -139,8 +140,14 @@ class View(anywidget.AnyWidget):
         assert found is not None
         data, *metadata = found
         if self.feed["scene"]["processes"]:
-            data["image/svg+xml"] = draw.svg(renumbered(self.scene))
+            data["image/svg+xml"] = still(renumbered(self.scene))
         return (data, *metadata)
+
+
+@functools.lru_cache(maxsize=8)
+def still(scene: Scene) -> str:
+    """A scene as SVG; many views of one scene need it drawn once."""
+    return draw.svg(scene)
 
 
 class Feed:
@@ -238,7 +245,8 @@ class Feed:
         with self._changed:
             while view.status != "ended" and (now := time.monotonic()) < end:
                 rest = self._arrived + QUIET_S - now
-                if rest <= 0 and not self._fresh and at_rest(view.feed["scene"]):
+                shown = view.status == "live" and not self._fresh
+                if rest <= 0 and shown and at_rest(view.feed["scene"]):
                     return
                 self._changed.wait(min(end - now, max(rest, 0.02)))
 
@@ -306,7 +314,7 @@ def show(scene: Scene) -> View:
 def show_film(film: Film) -> View:
     """A film, to be played; its still is the last frame."""
     view = View(film.scenes[-1] if film.scenes else None, film=packed(film.to_dict()))
-    view.text = film.text() or "An empty film."
+    view.text = film.told() or "An empty film."
     return view
 
 
