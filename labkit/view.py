@@ -281,7 +281,7 @@ def ending(status: int | None) -> str:
 _feed = Feed()
 
 
-def watch(*names: str, wait: float = 10.0) -> View:
+def watch(*names: str, wait: float = 30.0) -> View:
     """A live picture of the notebook's running programs, or of those named.
 
     It ends by itself when they have ended and leaves the last picture. Where nobody sits before the

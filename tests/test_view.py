@@ -177,6 +177,7 @@ def wait_ended(shown: view.View) -> None:
 def test_watch_shows_the_bytes_and_ends_with_the_program() -> None:
     program = connect().start(python(HOLDER, name="holder"))
     shown = view.watch("holder")
+    view._feed.wait_quiet(shown, 10)
     assert shown.status == "live"
     assert [(o.queued, o.head) for o in shown.scene.objects if o.kind == "pipe"] == [(5, b"hello")]
     assert "hello" in repr(shown)
