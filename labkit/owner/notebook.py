@@ -27,6 +27,7 @@ class Notebook:
         self.pid = pid
         self._before = {(fd, self._link(fd)) for fd in self._numbers()}
         self._files = tuple(link for _, link in self._before if link.startswith(b"/"))
+        self._folders = {os.path.dirname(file) for file in self._files}
         self._ports = {
             port for port, state, inode in self._tcp() if self._is_before(inode) and state == _LISTENS
         }
@@ -68,8 +69,8 @@ class Notebook:
     def _is_plumbing(self, fd: int, link: bytes) -> bool:
         if (fd, link) in self._before or link.startswith((b"anon_inode:", b"/proc/")):
             return True
-        if link.startswith(self._files):  # a database opened before has its journal beside it
-            return True
+        if link.startswith(self._files) or link in self._folders:
+            return True  # a database that was open before: its journal, and the folder while it syncs
         if link.startswith(b"/dev/") and not link.startswith(b"/dev/shm/"):
             return True
         return link.startswith(b"socket:[") and self._is_front_end(link)
