@@ -5,6 +5,7 @@
     answers.py   what a criterion is handed; all waiting is done there
     running.py   one process of an answer, as its judge sees it
     ends.py      an end of a pipe in the judge's hands
+    sockets.py   a socket in the judge's hands
     hangs.py     an answer that does not end: who waits for whom
     cage.py      the answer's processes: started, seen and ended from outside
     folders.py   folders that an answer may fill, used without following its links

@@ -63,6 +63,12 @@ class Folders:
         with open(file, "rb") as stream:
             return stream.read(most) if _is_regular(file) else None
 
+    def hold(self, folder: str, name: str) -> int | None:
+        """A descriptor (O_PATH) that stands for what has this name; None when nothing has."""
+        with contextlib.suppress(FileNotFoundError), self._open(folder) as fd:
+            return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
+        return None
+
     @contextlib.contextmanager
     def _base(self) -> Iterator[int]:
         fd = self._open_base()
