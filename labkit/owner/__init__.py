@@ -1,0 +1,6 @@
+"""The process that starts and owns every program of a notebook: `python -m labkit.supervisor`.
+
+`loop` is its heart; `requests` what the notebook may ask; `spawn`, `program`, `stdin` and `output` are one
+program; `marks` and `family` say whose a process is; `journal`, `belongings` and `inheriting` see to it that
+nothing is left; `pictures` and `notebook` look.
+"""
