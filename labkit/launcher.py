@@ -70,7 +70,7 @@ def _run(path, label, arguments):
     sys.excepthook = _hook
     _thread._excepthook = _thread_hook  # where `threading`, once imported, takes its own from
     if "threading" in sys.modules:
-        sys.modules["threading"].excepthook = _thread_hook
+        setattr(sys.modules["threading"], "excepthook", _thread_hook)  # noqa: B010
     main = type(sys)("__main__")
     main.__dict__.update(__builtins__=__builtins__, __file__=path, __loader__=_Source(source))
     sys.modules["__main__"] = main

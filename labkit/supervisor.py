@@ -11,12 +11,13 @@ from __future__ import annotations
 import atexit
 import contextlib
 import itertools
+import logging
 import os
 import socket
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from labkit import names
@@ -211,11 +212,13 @@ class Supervisor:
         program = self._programs.get(head.get("id", 0))
         if event == "output" and program is not None:
             if program.on_output is not None:
-                program.on_output(program, head["stream"], body)
+                with _reported():
+                    program.on_output(program, head["stream"], body)
             return
         if event == "scene":
             for watch in list(self._watches):
-                watch.callback(head["scene"])
+                with _reported():
+                    watch.callback(head["scene"])
             return
         if event == "ready":
             self.pid, self.notebook, self._journal = head["pid"], head["notebook"], head["journal"]
@@ -243,7 +246,8 @@ class Supervisor:
         elif event == "done":
             program.left = head["left"]
         if program.on_event is not None and event != "failed":
-            program.on_event(program, head)
+            with _reported():
+                program.on_event(program, head)
         program.done |= event in ("done", "gone")
         program.gone |= event == "gone"
         if program.gone:
@@ -261,6 +265,15 @@ class Supervisor:
             self._note(program, {"event": "gone"})
         with self._changed:
             self._changed.notify_all()
+
+
+@contextlib.contextmanager
+def _reported() -> Iterator[None]:
+    """A mistake in somebody's callback must not end the thread that all programs depend on."""
+    try:
+        yield
+    except Exception:
+        logging.getLogger("labkit").exception("a callback failed")
 
 
 _current: Supervisor | None = None

@@ -300,6 +300,14 @@ def test_a_watch_hears_of_changes_and_only_of_changes(run: Run, supervisor: Supe
     watch.close()
 
 
+def test_a_callback_that_fails_harms_nobody_else(run: Run, supervisor: Supervisor) -> None:
+    watch = supervisor.watch(lambda scene: 1 / 0)
+    program, _ = run(shell("sleep 0.1; exit 3"))
+    assert program.wait(PATIENCE_S) == 3
+    watch.close()
+    assert supervisor.scene() is not None
+
+
 # --- whose is it ------------------------------------------------------------------------------------
 
 
