@@ -13,13 +13,14 @@ looks whether it is in a deadlock, and ends the criterion when its time is over.
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import os
 import select
 import shutil
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from labkit import compiler
@@ -150,7 +151,8 @@ class Answer:
         null = os.open(os.devnull, os.O_RDONLY)
         try:
             stdio = [stdin.fd if stdin else null, theirs, theirs]
-            spawned = self._cage.spawn(job, stdio, [end.fd for end in given])
+            with self._uncounted():
+                spawned = self._cage.spawn(job, stdio, [end.fd for end in given])
         finally:
             os.close(theirs)
             os.close(null)
@@ -192,7 +194,8 @@ class Answer:
     def scene(self) -> Scene:
         """An X-ray of everything of the answer's, now."""
         pids = [run.pid for run in self.runs if not run.ended]
-        return self._cage.witness.scene(pids, {run.pid: run.name for run in self.runs})
+        with self._uncounted():
+            return self._cage.witness.scene(pids, {run.pid: run.name for run in self.runs})
 
     def files(self) -> list[str]:
         """The names in the answer's folder, but for what the judge put there, in order."""
@@ -249,6 +252,15 @@ class Answer:
         end = time.monotonic() + seconds
         while not until() and time.monotonic() < end:
             self._turn(0.005)
+
+    @contextlib.contextmanager
+    def _uncounted(self) -> Iterator[None]:
+        """Time that the judge takes for itself is not the answer's."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._deadline += time.monotonic() - started
 
     def _turn(self, seconds: float) -> None:
         """Handle what comes within so many seconds."""
