@@ -31,7 +31,7 @@ format: setup-dev  ## put the code into the one style
 	$(RUN)/ruff format
 
 unit: setup-dev  ## run the tests in Python (ARGS= goes to pytest)
-	$(RUN)/pytest $(ARGS)
+	$(RUN)/python tools/run_tests.py $(ARGS)
 
 ui: setup-dev  ## run the tests of the views' JavaScript
 	@if ! command -v node >/dev/null; then echo "There is no node here: the views' JavaScript is not tested."; \
