@@ -113,17 +113,6 @@ class Running:
         process = self.answer.scene().process(self.pid)
         return bool(process and process.blocked and not process.blocked.timed)
 
-    def signal(self, name: str) -> None:
-        """Send it a signal, and wait until it has been delivered (unless it is blocked there)."""
-        number = getattr(signal, name)
-        signal.pidfd_send_signal(self._pidfd, number)
-        self.answer.wait_quiet(lambda: self.ended or not is_pending(self.pid, number))
-
-    def waits_for_ever(self) -> bool:
-        """True unless it sleeps in a call that ends by itself after a time."""
-        process = self.answer.scene().process(self.pid)
-        return not (process and process.blocked and process.blocked.timed)
-
     # --- what came of it ---
 
     def result(self) -> Any:
