@@ -192,3 +192,59 @@ def test_an_exploration_survives_json():
     again = Exploration.from_dict(found.to_dict())
     assert again.to_dict() == found.to_dict()
     assert again.known == found.known
+
+
+def test_a_warm_interpreter_and_a_fresh_one_give_the_same(monkeypatch):
+    from labkit.explore import search
+
+    program = python(
+        "import mmap, os, sys\n"
+        "memory = mmap.mmap(-1, 4096)\n"
+        "child = os.fork()\n"
+        "value = memory[0]; os.sched_yield(); memory[0] = value + 1\n"
+        "if child == 0: os._exit(0)\n"
+        "os.wait(); print(memory[0], sys.argv, __name__, sys.stdin.read())\n"
+    )
+    assert search.can_be_warmed(program)
+    warm = explored(program)
+    monkeypatch.setattr(search, "can_be_warmed", lambda command: False)
+    fresh = explored(program)
+    assert (fresh.schedules, outputs(fresh)) == (warm.schedules, outputs(warm))
+    assert set(outputs(warm)) == {f"{n} ['program'] __main__" for n in (1, 2)}
+
+
+PIPES = {
+    "two writers, one pipe": (
+        "r, w = os.pipe()\n"
+        "for word in (b'a', b'b'):\n"
+        "    if os.fork() == 0: os.write(w, word); os._exit(0)\n"
+        "os.wait(); os.wait()\n"
+        "print(os.read(r, 9))\n"
+    ),
+    "two pipes that do not meet": (
+        "pipes = [os.pipe(), os.pipe()]\n"
+        "children = []\n"
+        "for n, (r, w) in enumerate(pipes):\n"
+        "    children.append(os.fork())\n"
+        "    if children[-1] == 0: os.write(w, b'%d' % n); os._exit(0)\n"
+        "for child in children: os.waitpid(child, 0)\n"
+        "for r, w in pipes: print(os.read(r, 1))\n"
+    ),
+    "a file that both append to": (
+        "path = tempfile.mkstemp()[1]\n"
+        "fd = os.open(path, os.O_WRONLY | os.O_APPEND)\n"
+        "if os.fork() == 0: os.write(fd, b'child '); os._exit(0)\n"
+        "os.write(fd, b'parent ')\n"
+        "os.wait(); print(open(path).read()); os.unlink(path)\n"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PIPES)
+def test_what_is_left_out_changes_no_outcome(name):
+    program = python("import os, tempfile\n" + PIPES[name])
+    short, brute = explored(program), explored(program, exhaustive=True)
+    assert short.complete
+    assert brute.complete
+    assert set(outputs(short)) == set(outputs(brute))
+    assert short.schedules <= brute.schedules

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from labkit.camera.turns import Turns
-from labkit.conductor import Conductor, TimeUp
+from labkit.conductor import Conductor, TimeUp, TooMuchOutput
 from labkit.conductor.leftovers import Leftovers
 from labkit.conductor.tasks import Led, Made, Pending, Task
 from labkit.decode import Decoder
@@ -96,6 +96,7 @@ class Camera:
         self.conductor = Conductor(
             commands, everything=options.all_calls, seconds=options.seconds, stdin=options.stdin
         )
+        self.conductor.most_output = options.output_bytes
         self.decoder = Decoder(self._name_of)
         self.leftovers = Leftovers()
         self.conductor.on_call = self.leftovers.before
@@ -129,6 +130,8 @@ class Camera:
                 self.lead()
             except TimeUp:
                 self._end(f"It was still running after {self.options.seconds:g} s.")
+            except TooMuchOutput:
+                self._end(f"It has written more than {self.options.output_bytes:,} bytes of output.")
             except Ending as ending:
                 self._end(str(ending))
             except NotRepeatable as error:
@@ -236,8 +239,6 @@ class Camera:
         """End the film where it has become too long."""
         if len(self.frames) >= self.options.frames:
             raise Ending(f"It has made {self.options.frames:,} frames, which is as many as are recorded.")
-        if self.conductor.outputs.size > self.options.output_bytes:
-            raise Ending(f"It has written more than {self.options.output_bytes:,} bytes of output.")
         if sum(p.alive for p in self.conductor.processes) > self.options.processes:
             raise Ending(f"It has more than {self.options.processes} processes at a time.")
 

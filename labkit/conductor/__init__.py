@@ -15,7 +15,7 @@ It lives in a process of its own with one thread (a tracer is a thread), and wit
 
 from __future__ import annotations
 
-from labkit.conductor.leading import Conductor, TimeUp
+from labkit.conductor.leading import Conductor, TimeUp, TooMuchOutput
 from labkit.conductor.start import find_program
 
-__all__ = ["Conductor", "TimeUp", "find_program"]
+__all__ = ["Conductor", "TimeUp", "TooMuchOutput", "find_program"]

@@ -6,8 +6,10 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
+from labkit.conductor import quiet
 from labkit.conductor.outputs import Outputs
 from labkit.conductor.start import become, check_proc, filled_pipe, find_program
 from labkit.conductor.stops import Stops
@@ -16,6 +18,13 @@ from labkit.conductor.times import time_limit
 from labkit.kernel import ptrace
 from labkit.kernel.calls import SENDS_SIGNALS
 from labkit.programs import Command
+
+
+class Forks(Protocol):
+    """What starts a program from a warm interpreter."""
+
+    def fork(self, fds: Sequence[int]) -> int:
+        """The pid of a new process, which waits for a byte on the first of these."""
 
 
 class Conductor(Stops):
@@ -29,15 +38,20 @@ class Conductor(Stops):
         seconds: float = 30.0,
         stdin: str | None = None,
         outputs: Outputs | None = None,
+        warm: Mapping[int, Forks] | None = None,
     ) -> None:
         super().__init__(outputs or Outputs(len(commands)), everything)
         self._own_outputs = outputs is None
         self.commands = commands
+        self.warm = warm or {}
+        """Programs (by number) that are forked from a warm interpreter."""
         self.stdin = stdin
         """What every program reads; None: nothing."""
         self.now = 0.0
         """The conductor's own time: it passes only in timed waits."""
         self.ends_at = time.monotonic() + seconds
+        self.most_output = 1_000_000
+        """Bytes of output that are kept."""
         self.patience = 0.5
         """Seconds of processor time that a task may use without a call while others could go."""
         self._old_mask: set[int | signal.Signals] = set()
@@ -90,9 +104,12 @@ class Conductor(Stops):
         path = find_program(command)
         go, come = os.pipe()
         given = filled_pipe(self.stdin) if self.stdin is not None else os.open(os.devnull, os.O_RDONLY)
-        pid = os.fork()
-        if pid == 0:
-            become(command, path, go, given, self.outputs, index)
+        if index in self.warm:
+            pid = self.warm[index].fork([go, given, *self.outputs.slaves(index)])
+        else:
+            pid = os.fork()
+            if pid == 0:
+                become(command, path, go, given, self.outputs, index)
         os.close(go)
         os.close(given)
         image = Image(marked=False)
@@ -104,9 +121,19 @@ class Conductor(Stops):
         ptrace.seize(pid)
         task.state = "running"
         task.quiet = True
+        if index in self.warm:
+            self._stand_new(task)
         os.write(come, b"!")
         os.close(come)
-        self._wait_exec(task)
+        if index not in self.warm:
+            self._wait_exec(task)
+
+    def _stand_new(self, task: Task) -> None:
+        """A process from a warm interpreter, which waits to be let go, is made to stand as one just born."""
+        quiet.prepare(task.process.image, task.tid, marked=True)
+        task.state, task.quiet = "unborn", False
+        ptrace.interrupt(task.tid)
+        self._settle()
 
     def _wait_exec(self, task: Task) -> None:
         """Until the program stands at the end of the execve that began it."""
@@ -185,7 +212,7 @@ class Conductor(Stops):
         tries = 0
         while True:
             while self._take_event():
-                pass
+                self._check_output()
             busy = [t for t in self.tasks.values() if not self._still(t, everybody)]
             if not busy:
                 if not self._take_event():
@@ -219,6 +246,10 @@ class Conductor(Stops):
         task.counter = counter
         return False
 
+    def _check_output(self) -> None:
+        if self.outputs.size > self.most_output:
+            raise TooMuchOutput
+
     def _check_patience(self, busy: list[Task]) -> None:
         """Who has computed for long makes room, if others could go. Processor time, not the clock, counts."""
         if time.monotonic() > self.ends_at:
@@ -249,6 +280,10 @@ class Conductor(Stops):
 
 class TimeUp(Exception):
     """The time a recording may take is over."""
+
+
+class TooMuchOutput(Exception):
+    """More was written than is kept."""
 
 
 def _processor(allowed: set[int]) -> int:

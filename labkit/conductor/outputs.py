@@ -47,6 +47,10 @@ class Outputs:
         for fd, stream in ((1, "stdout"), (2, "stderr")):
             os.dup2(self._terminals[program, stream].slave, fd)
 
+    def slaves(self, program: int) -> list[int]:
+        """The sides of a program's terminals that it writes to."""
+        return [self._terminals[program, stream].slave for stream in STREAMS]
+
     def stream(self, pid: int, fd: int) -> tuple[int, str] | None:
         """Whose output this descriptor of a process is (program, stream), or None."""
         if fd < 0:

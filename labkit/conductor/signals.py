@@ -21,6 +21,11 @@ def effect(task: Task, number: int) -> Effect:
     return "stops" if number in STOPPING else "ends"
 
 
+def handles_sigchld(pid: int) -> bool:
+    """True: the process has a handler that runs when a child of it ends."""
+    return bool(_masks(pid, pid)["SigCgt"] >> (signal.SIGCHLD - 1) & 1)
+
+
 def only_ignored(task: Task) -> bool:
     """Every signal that waits to be delivered is one that the program ignores."""
     masks = _masks(task.process.pid, task.tid)

@@ -14,7 +14,8 @@ from labkit.kernel.calls import CALLS
 from labkit.kernel.numbers import AUDIT_ARCH, MACHINE
 from labkit.programs import Command
 
-_FILTER = ptrace.filter_program({*CALLS, *quiet.ASKED}) if MACHINE in AUDIT_ARCH else b""
+FILTER = ptrace.filter_program({*CALLS, *quiet.ASKED}) if MACHINE in AUDIT_ARCH else b""
+"""What every program is put under: it stops before the calls that matter."""
 
 
 def become(command: Command, path: str, go: int, given: int, outputs: Outputs, index: int) -> None:
@@ -31,7 +32,7 @@ def become(command: Command, path: str, go: int, given: int, outputs: Outputs, i
             signal.signal(number, signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         ptrace.fix_addresses()
-        ptrace.install_filter(_FILTER)
+        ptrace.install_filter(FILTER)
         os.execve(path, command.argv, dict(command.env) if command.env else os.environ)
     except OSError as error:
         os.write(2, f"{command.argv[0]}: {error.strerror}\n".encode())

@@ -3,6 +3,10 @@
 Two steps are independent when they touch nothing in common: then either order leads to the same, and
 only one need be tried. A footprint is a set of words; `EVERYTHING` is the footprint of calls about which
 nothing better is known, and has something in common with all others. When in doubt, it is that.
+
+Footprints of one run are compared with those of another, where every id and inode is a different one. So
+their words are the same in every run: a pipe is called by who made it and as which of their pipes; all
+files are one word, and so are all System V objects of a kind.
 """
 
 from __future__ import annotations
@@ -10,8 +14,9 @@ from __future__ import annotations
 import os
 
 from labkit.conductor.quiet import signed32
+from labkit.conductor.signals import handles_sigchld
 from labkit.conductor.tasks import Made, Task
-from labkit.kernel.peek import c_string
+from labkit.kernel.peek import words
 from labkit.kernel.touch import shares_memory
 
 Footprint = frozenset[str]
@@ -36,7 +41,7 @@ _SYSV = {
 }
 _KIND = {name: kind for kind, names in _SYSV.items() for name in names}
 _GETS = {"shmget": "shm", "semget": "sem", "msgget": "msg"}
-_PATHS = {"open": (None, 0), "openat": (0, 1), "creat": (None, 0), "unlink": (None, 0), "unlinkat": (0, 1)}
+_PATHS = frozenset({"open", "openat", "creat", "unlink", "unlinkat"})
 
 
 def independent(one: Footprint, other: Footprint) -> bool:
@@ -44,7 +49,28 @@ def independent(one: Footprint, other: Footprint) -> bool:
     return not ("*" in one or "*" in other or one & other)
 
 
-def of_call(task: Task, call: Made) -> Footprint:
+class Pipes:
+    """The pipes of a run, by names that are the same in every run."""
+
+    def __init__(self) -> None:
+        self._names: dict[int, str] = {}
+        self._made: dict[tuple[int, ...], int] = {}
+
+    def note(self, task: Task, call: Made) -> None:
+        """A call is done: if it made a pipe, remember it."""
+        if call.name in ("pipe", "pipe2") and call.result == 0:
+            path = task.process.path
+            self._made[path] = self._made.get(path, 0) + 1
+            for fd in words(task.process.pid, call.args[0], 2, 4):
+                inode = os.stat(f"/proc/{task.process.pid}/fd/{fd}").st_ino
+                self._names[inode] = f"pipe {self._made[path]} of {path}"
+
+    def name(self, inode: int) -> str:
+        """What the pipe with this inode is called; a FIFO counts with the files."""
+        return self._names.get(inode, "files")
+
+
+def of_call(task: Task, call: Made, pipes: Pipes) -> Footprint:
     """What a call touches that others could touch too; to be asked just before it is made."""
     memory = frozenset({"memory"}) if shares_memory(task.process.pid) else NOTHING
     if call.name == "sched_yield":
@@ -52,11 +78,13 @@ def of_call(task: Task, call: Made) -> Footprint:
     if call.name == "futex":
         return frozenset({"memory"})
     if call.name in _FDS:
-        return memory | _descriptors(task, call)
+        return memory | _descriptors(task, call, pipes)
     if call.name in _KIND:
-        return memory | {f"{_KIND[call.name]} {signed32(call.args[0])}"}
+        return memory | {_KIND[call.name]}
     if call.name in _PATHS:
-        return memory | _path(task, call)
+        return memory | {"files"}
+    if call.name in ("exit", "exit_group"):
+        return memory | _of_exit(task, pipes)
     return EVERYTHING
 
 
@@ -86,34 +114,36 @@ def _is_private_fd(pid: int, fd: int) -> bool:
         return False
 
 
-def _descriptors(task: Task, call: Made) -> Footprint:
-    found = set()
+def _descriptors(task: Task, call: Made, pipes: Pipes) -> Footprint:
+    found: set[str] = set()
     for index in _FDS[call.name]:
-        fd = signed32(call.args[index])
-        try:
-            status = os.stat(f"/proc/{task.process.pid}/fd/{fd}")
-            link = os.readlink(f"/proc/{task.process.pid}/fd/{fd}")
-        except FileNotFoundError:
-            continue
-        except OSError:
-            return EVERYTHING
-        if link.startswith(("socket:", "anon_inode:")):
-            return EVERYTHING
-        found.add(f"file {status.st_dev} {status.st_ino}")
+        found |= _descriptor(task.process.pid, signed32(call.args[index]), pipes)
     return frozenset(found)
 
 
-def _path(task: Task, call: Made) -> Footprint:
-    folder, index = _PATHS[call.name]
-    if folder is not None and signed32(call.args[folder]) != -100:
-        return EVERYTHING
+def _descriptor(pid: int, fd: int, pipes: Pipes) -> Footprint:
     try:
-        here = os.readlink(f"/proc/{task.process.pid}/cwd")
-        path = os.path.realpath(os.path.join(here, os.fsdecode(c_string(task.process.pid, call.args[index]))))
-        found = {f"path {path}"}
-        if os.path.exists(path):
-            status = os.stat(path)
-            found.add(f"file {status.st_dev} {status.st_ino}")
-    except (OSError, ValueError):
+        status = os.stat(f"/proc/{pid}/fd/{fd}")
+        link = os.readlink(f"/proc/{pid}/fd/{fd}")
+    except FileNotFoundError:
+        return NOTHING
+    except OSError:
+        return EVERYTHING
+    if link.startswith(("socket:", "anon_inode:")):
+        return EVERYTHING
+    return frozenset({pipes.name(status.st_ino) if link.startswith("pipe:") else "files"})
+
+
+def _of_exit(task: Task, pipes: Pipes) -> Footprint:
+    """What others will notice when a process ends: the ends of its pipes, and a signal to its parent."""
+    pid, parent = task.process.pid, task.process.parent
+    if len(task.process.tasks) > 1 or (parent is not None and handles_sigchld(parent.pid)):
+        return EVERYTHING
+    found = {f"children of {task.process.path[:-1]}"}
+    try:
+        for fd in map(int, os.listdir(f"/proc/{pid}/fd")):
+            if not _is_private_fd(pid, fd):
+                found |= _descriptor(pid, fd, pipes)
+    except OSError:
         return EVERYTHING
     return frozenset(found)

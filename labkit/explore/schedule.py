@@ -27,7 +27,7 @@ from labkit.conductor.quiet import signed32
 from labkit.conductor.tasks import Made, Task
 from labkit.decode import friendly
 from labkit.explore.blocking import would_block
-from labkit.explore.footprint import EVERYTHING, OUTPUT, Footprint, independent, is_private, of_call
+from labkit.explore.footprint import EVERYTHING, OUTPUT, Footprint, Pipes, independent, is_private, of_call
 from labkit.kernel.touch import Fresh, Touch
 
 Notice = tuple[str, tuple[int, ...]]
@@ -88,6 +88,7 @@ class Run:
     decisions: list[Decision] = field(default_factory=list)
     points: int = 0
     stuck: bool = False
+    _pipes: Pipes = field(default_factory=Pipes)
     _sleep: dict[str, Footprint] = field(default_factory=dict)
     """Offers whose going first has been tried where they could as well have gone first."""
 
@@ -116,14 +117,18 @@ class Run:
             self._step(task)
             self._without_asking()
             return EVERYTHING
-        footprint = of_call(task, task.call) if task.state == "call" and task.call else EVERYTHING
+        footprint = EVERYTHING
+        if task.state == "call" and task.call is not None:
+            footprint = of_call(task, task.call, self._pipes)
+        exits = task.call is not None and task.call.name in _EXITS
         written, count = self.conductor.outputs.size, len(self.conductor.processes)
         self._sleep.pop(_describe(task), None)
         self._step(task)
         self._without_asking()
         if self.conductor.outputs.size != written:
             footprint |= OUTPUT
-        if len(self.conductor.processes) != count or task.tid not in self.conductor.tasks:
+        ended = task.tid not in self.conductor.tasks
+        if len(self.conductor.processes) != count or (ended and not exits):
             footprint = EVERYTHING
         self._sleep = {key: other for key, other in self._sleep.items() if independent(other, footprint)}
         return footprint
@@ -206,7 +211,9 @@ class Run:
     def _perform(self, task: Task) -> None:
         assert task.call is not None
         self._look_for_observers(task, task.call)
+        call = task.call
         self.lead.perform(task)
+        self._pipes.note(task, call)
 
     def _is_free(self, task: Task) -> bool:
         call = task.call

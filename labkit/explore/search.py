@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import multiprocessing.connection as connections
 import os
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from multiprocessing import Pipe
 from typing import Any
 
-from labkit.conductor import Conductor, TimeUp
+from labkit.conductor import Conductor, TimeUp, TooMuchOutput
 from labkit.conductor.leftovers import Leftovers
 from labkit.conductor.outputs import Outputs
 from labkit.decode.still import why_stuck
@@ -18,6 +19,8 @@ from labkit.exploration import Exploration, Outcome
 from labkit.explore import Options
 from labkit.explore.footprint import Footprint
 from labkit.explore.schedule import Decision, Notice, Noticed, NotRepeatable, Redundant, Run, TooLong
+from labkit.explore.warm import Warm, can_be_warmed
+from labkit.kernel.ptrace import die_with_parent
 from labkit.programs import Command
 from labkit.scene import Limit
 from labkit.xray import XRay
@@ -54,12 +57,23 @@ class Runner:
         self.commands = commands
         self.options = options
         self.outputs: Outputs | None = None
+        self.warm: dict[int, Warm] | None = None
 
     def close(self) -> None:
         """Give the terminals back. A worker begins with this: those it inherits are its parent's."""
         if self.outputs is not None:
             self.outputs.close()
             self.outputs = None
+        for warm in (self.warm or {}).values():
+            warm.close()
+        self.warm = None
+
+    def _warm(self) -> dict[int, Warm]:
+        """Warm interpreters for those programs that can have one."""
+        if self.warm is None:
+            numbered = enumerate(self.commands)
+            self.warm = {number: Warm(command) for number, command in numbered if can_be_warmed(command)}
+        return self.warm
 
     def _terminals(self) -> Outputs:
         """The same terminals for every run: they are empty, and nobody else has them."""
@@ -73,7 +87,11 @@ class Runner:
         tried = Tried()
         watcher = _Watcher()
         conductor = Conductor(
-            self.commands, seconds=self.options.seconds, stdin=self.options.stdin, outputs=self._terminals()
+            self.commands,
+            seconds=self.options.seconds,
+            stdin=self.options.stdin,
+            outputs=self._terminals(),
+            warm=self._warm(),
         )
         conductor.on_call = watcher.leftovers.before
         conductor.on_done = watcher.leftovers.after
@@ -98,6 +116,8 @@ class Runner:
                 tried.differs = str(error)
             except TimeUp:
                 ending = f"still running after {self.options.seconds:g} s"
+            except TooMuchOutput:
+                ending = f"more than {conductor.most_output:,} bytes of output"
             except TooLong:
                 ending = f"still running after {self.options.points} points"
             if run.stuck:
@@ -326,27 +346,36 @@ class Worker:
         return found
 
     def close(self) -> None:
-        import signal
-
         self.pipe.close()
         os.kill(self.pid, signal.SIGTERM)
         os.waitpid(self.pid, 0)
 
 
 def _serve(runner: Runner, cpu: int, pipe: Any, parent: int) -> None:
-    from labkit.kernel.ptrace import die_with_parent
-
     die_with_parent()
     if os.getppid() != parent:
         return
+    signal.signal(signal.SIGTERM, _end)
     os.sched_setaffinity(0, {cpu})
     runner.close()
-    while True:
-        try:
+    try:
+        while True:
             branch, known = pipe.recv()
-        except (EOFError, OSError):
-            return
-        try:
-            pipe.send(runner.attempt(branch, known))
-        except Exception as error:
-            pipe.send(error)
+            pipe.send(_attempted(runner, branch, known))
+    except (EOFError, OSError):
+        return
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # leaving already: what is led is ended in peace
+        runner.close()
+
+
+def _attempted(runner: Runner, branch: Branch, known: frozenset[Notice]) -> Tried | Exception:
+    try:
+        return runner.attempt(branch, known)
+    except Exception as error:
+        return error
+
+
+def _end(number: int, frame: object) -> None:
+    """SIGTERM: leave, and end on the way all that is led."""
+    raise SystemExit
