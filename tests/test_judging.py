@@ -49,6 +49,12 @@ def test_a_c_program() -> None:
     assert report("in_c", '#include <unistd.h>\nint main(void) { write(3, "ok", 2); }').solved
 
 
+def test_a_check_can_send_a_partner_into_the_answers_room() -> None:
+    right = "import sysv_ipc\ndef f(id):\n    return sysv_ipc.attach(id).read(7)"
+    assert report("meeting", right).solved
+    assert not report("meeting", right.replace("7", "6")).solved
+
+
 def test_a_compiler_error_is_shown_against_the_cell() -> None:
     said = first("in_c", "int main(void) {\n    retrun 0;\n}")
     assert "It does not compile." in said

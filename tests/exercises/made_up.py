@@ -112,3 +112,30 @@ def never_loses(answer):
     if not found.complete:
         fail("Not every order could be tried.")
     return "It holds in every order."
+
+
+meeting = Exercise(tidy_points=0)
+PARTNER = """
+import os, sysv_ipc
+segment = sysv_ipc.SharedMemory(None, sysv_ipc.IPC_CREX, size=10)
+segment.write(b"partner")
+print(segment.id, flush=True)
+os.read(3, 1)
+segment.remove()
+"""
+
+
+@meeting.criterion(points=2, seconds=20)
+def meets_a_partner(answer):
+    """reads the segment that a program of the check's own has made"""
+    r, w = answer.pipe()
+    partner = answer.beside("partner", PARTNER, r)
+    answer.wait(lambda: "\n" in partner.output or partner.ended, every=0.001)
+    there = answer.objects()
+    value = answer.call("f", int(partner.output)).result()
+    w.close()
+    partner.wait_ended()
+    if not there or len(answer.objects()) != len(there) - 1:
+        fail(f"The check saw {there}, then {answer.objects()}.")
+    if value != b"partner":
+        fail("It read something else.")
