@@ -42,7 +42,8 @@ def imports(source: str, module: str, is_package: bool = False) -> Iterator[tupl
         elif isinstance(node, ast.ImportFrom):
             base = absolute(node, module, is_package)
             if is_ours(base):
-                yield from ((node.lineno, resolved(base, alias.name)) for alias in node.names)
+                names = (alias.name for alias in node.names if alias.name != "__version__")
+                yield from ((node.lineno, resolved(base, name)) for name in names)
 
 
 def statements(node: ast.AST) -> Iterator[ast.AST]:
@@ -124,13 +125,14 @@ def test_an_import_against_the_flow_is_found_wherever_it_hides() -> None:
         "labkit.kernel.proc": "from labkit import scene",
         "labkit.kernel.pipes": "from ..scene import Scene",
         "labkit.room": "import labkit.cli.doctor",
+        "labkit.kernel.sysv": "from labkit import LabError",
         "labkit.new": "",
     }
     assert len(against_the_flow(planted, order, set())) == len(planted)
     innocent = {
         "labkit.scene": "from labkit.errors import LabError\nfrom labkit.kernel import proc",
         "labkit.kernel.proc": "from labkit.kernel import syscalls\nfrom . import syscalls",
-        "labkit.room": "if TYPE_CHECKING:\n    from labkit.cli import main",
+        "labkit.room": "from labkit import __version__\nif TYPE_CHECKING:\n    from labkit.cli import main",
         "labkit.cli.doctor": "from labkit import __version__, room",
     }
     assert against_the_flow(innocent, order, set()) == []
