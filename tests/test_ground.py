@@ -166,3 +166,9 @@ def test_set_up_needs_nothing_but_the_standard_library() -> None:
     code = f"import sys; sys.argv = ['x']; sys.path.insert(0, {str(ROOT / 'tools')!r}); import setup"
     run = subprocess.run([sys.executable, "-I", "-S", "-c", code], capture_output=True, text=True)
     assert run.stderr == ""
+
+
+def test_binder_finds_the_same_environment() -> None:
+    """Where a folder `binder` is, nothing at the root is looked at."""
+    assert (ROOT / "binder/environment.yml").resolve() == ROOT / "environment.yml"
+    assert os.access(ROOT / "binder/postBuild", os.X_OK)
