@@ -53,6 +53,7 @@ def notebook(lab: Lab, chromium: Any) -> Iterator[Callable[..., Notebook]]:
         page = chromium.new_page(viewport={"width": 1280, "height": 900}, **options)
         opened = Notebook(page, path, lambda: show(path, **options))
         pages.append(opened)
+        page.set_default_timeout(STARTED_MS)
         listen(opened)
         workspace = secrets.token_hex(4)
         url = f"{lab.url}/lab/workspaces/{workspace}/tree/{path.name}?token={lab.token}"

@@ -6,8 +6,11 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from labserver import ROOT
 
 pytestmark = pytest.mark.browser
+
+AXE = ROOT / "node_modules" / "axe-core" / "axe.min.js"
 
 TYPED = """\
 import os, sys
@@ -173,3 +176,21 @@ def test_fifty_views_and_only_those_that_can_be_seen_draw(notebook: Callable[...
     page.wait_for_function(f"() => ({drawn})() >= 1")
     assert page.evaluate(drawn) < 15
     assert opened.errors == []
+
+
+def test_axe_finds_nothing_in_jupyterlab_light_and_dark(notebook: Callable[..., Any]) -> None:
+    if not AXE.exists():
+        pytest.skip("axe-core is not here: run `npm ci`")
+    opened = watching(notebook)
+    page = opened.page
+    page.click(WRITER)
+    page.evaluate(AXE.read_text() + "; undefined")
+    for theme in ("JupyterLab Light", "JupyterLab Dark"):
+        page.evaluate(
+            "t => void window.jupyterapp.commands.execute('apputils:change-theme', {theme: t})", theme
+        )
+        light = str(theme.endswith("Light")).lower()
+        page.wait_for_selector(f"body[data-jp-theme-light={light}]", state="attached")
+        found = page.evaluate("() => axe.run('.labkit')")
+        assert [(v["id"], v["nodes"][0]["html"][:200]) for v in found["violations"]] == [], theme
+        opened.picture(f"lab-{light}")
