@@ -37,7 +37,7 @@ class Notebook(IPyNbFile):  # type: ignore[misc]
     """A notebook of the course, as tests."""
 
     def setup(self) -> None:
-        self.skip_compare = (*self.skip_compare, *PICTURES)
+        self.skip_compare: tuple[str, ...] = (*self.skip_compare, *PICTURES)
         current = os.environ.pop("PYTEST_CURRENT_TEST", None)
         data = os.environ.get("LABKIT_DATA")
         self._data = tempfile.TemporaryDirectory(prefix="labkit-data-")
