@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from labkit.camera.shortcut import after_call
 from labkit.camera.turns import Turns
 from labkit.conductor import Conductor, TimeUp, TooMuchOutput
 from labkit.conductor.leftovers import Leftovers
@@ -108,6 +109,8 @@ class Camera:
         self.asked: dict[int, str] = {}
         """What each task asked, in words, while it waits."""
         self.xray = XRay()
+        self.happened = -1
+        """The conductor's count when the last scene was made."""
         self.deadlock = False
         self.cut = False
         """The programs did not end by themselves, and could not clear up."""
@@ -246,7 +249,9 @@ class Camera:
 
     def _call_frame(self, task: Task, call: Made, asked: str) -> None:
         text = self.decoder.after(task, call, asked)
-        self._frame(task, call.name, text, call.result, blocked=False)
+        alone = self.conductor.woken in ([], [task])
+        made = call if alone and not call.waited else None
+        self._write(task.who, task.process.pid, call.name, text, call.result, False, task, made)
 
     def _signal_frame(self, task: Task, pending: Pending | None) -> None:
         assert pending is not None
@@ -257,13 +262,32 @@ class Camera:
         self._write(task.who, task.process.pid, call, text, result, blocked)
 
     def _write(
-        self, who: str, pid: int, call: str | None, text: str, result: int | None, blocked: bool
+        self,
+        who: str,
+        pid: int,
+        call: str | None,
+        text: str,
+        result: int | None,
+        blocked: bool,
+        task: Task | None = None,
+        made: Made | None = None,
     ) -> None:
         self._gather_output()
-        scene = self._add_scene(self.look()) if self.options.scenes else self._add_scene(Scene())
+        scene = self._add_scene(self._next_scene(task, made))
         frame = Frame(len(self.frames), who, pid, call, f"{who}: {text}", result, blocked, scene)
         self.frames.append(frame)
         self.on_frame(frame, self.scenes[scene])
+
+    def _next_scene(self, task: Task | None, made: Made | None) -> Scene:
+        """The scene now: computed where it is certain, else looked at."""
+        if not self.options.scenes:
+            return Scene()
+        happened, self.happened = self.happened, self.conductor.happened
+        if task is not None and made is not None and self.scenes and happened == self.happened:
+            known = after_call(self.scenes[-1], task, made)
+            if known is not None:
+                return known
+        return self.look()
 
     def _add_scene(self, scene: Scene) -> int:
         if not self.scenes or self.scenes[-1] != scene:

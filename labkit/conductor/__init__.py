@@ -11,6 +11,18 @@ After both, everything stands still: each task is at a stop, or proven to be asl
 pinned to one processor, so that whom a call wakes is seen awake at once.
 
 It lives in a process of its own with one thread (a tracer is a thread), and with it die all it leads.
+
+What a program can notice of being led, if it looks:
+
+- it has one processor (`sched_getaffinity`), its memory lies at the same addresses every time, and its
+  output goes to a terminal of ours;
+- `TracerPid` and `Seccomp` in /proc/self/status are not 0, and a debugger of its own cannot attach
+  (PTRACE_TRACEME fails with EPERM);
+- programs with set-user-id bits gain no rights (PR_SET_NO_NEW_PRIVS);
+- orphans get the conductor for a parent, not init;
+- calls take longer, while timers and clocks run on. Signals that it ignores wake its sleeping calls for an
+  instant, but no call ends by that: those the kernel would end with EINTR are started again.
+- Being stopped and continued is as it always is: `semop`, `msgrcv`, `epoll_wait` then give EINTR.
 """
 
 from __future__ import annotations

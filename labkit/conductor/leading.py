@@ -209,22 +209,29 @@ class Conductor(Stops):
 
     def _settle(self, everybody: bool = False) -> None:
         """Until every task stands at a stop, has ended, or is proven asleep."""
-        tries = 0
+        pause_s = _FIRST_PAUSE_S
+        running = any(t.state in ("running", "unborn") for t in self.tasks.values())
         while True:
+            if running:
+                _await_child(pause_s)
+                pause_s = min(pause_s * 1.5, _LAST_PAUSE_S)
             while self._take_event():
                 self._check_output()
+            if self._writes() and self.outputs.drain():
+                continue
             busy = [t for t in self.tasks.values() if not self._still(t, everybody)]
-            if not busy:
-                if not self._take_event():
-                    return
-                continue
-            tries += 1
-            if tries < 3:
-                os.sched_yield()
-                continue
-            self._check_patience(busy)
-            self.outputs.drain()
-            _await_child(0.0001 if tries < 20 else 0.002)
+            if busy:
+                busy = [t for t in busy if not self._still(t, everybody)]
+            if not busy and not self._take_event():
+                return
+            running = bool(busy)
+            if pause_s == _LAST_PAUSE_S:
+                self._check_patience(busy)
+                self.outputs.drain()
+
+    def _writes(self) -> bool:
+        """Somebody may be waiting for room in a terminal of ours."""
+        return any(t.quiet and t.state == "running" for t in self.tasks.values())
 
     def _still(self, task: Task, everybody: bool) -> bool:
         if task.state == "running":
@@ -276,6 +283,10 @@ class Conductor(Stops):
         """When a call that sleeps will end by itself; None when it has no time limit."""
         seconds = time_limit(task.process.pid, call)
         return None if seconds is None else self.now + seconds
+
+
+_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.0003, 0.002
+"""How long to wait for a stop before asking whether the task sleeps: a stop ends the wait at once."""
 
 
 class TimeUp(Exception):

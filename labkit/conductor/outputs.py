@@ -71,11 +71,13 @@ class Outputs:
             self._add(who, key[1], bytes(terminal.kept[:size]))
             del terminal.kept[:size]
 
-    def drain(self) -> None:
-        """Take in what is there, so that nobody waits for room in a terminal."""
+    def drain(self) -> bool:
+        """Take in what is there, so that nobody waits for room in a terminal. True: there was something."""
+        before = sum(len(terminal.kept) for terminal in self._terminals.values())
         for terminal in self._terminals.values():
             while self._read(terminal, 0):
                 pass
+        return sum(len(terminal.kept) for terminal in self._terminals.values()) > before
 
     def text(self) -> str:
         """All of it, in order."""

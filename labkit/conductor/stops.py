@@ -50,6 +50,8 @@ class Stops(Family):
         """…and just after."""
         self.armed = False
         """A timer is set somewhere, or somebody outside is spoken with: time may bring something."""
+        self.happened = 0
+        """How many stops have told of something other than a call about to be made or just made."""
         self.foreign = False
         """A call in another architecture's numbering was seen."""
 
@@ -74,9 +76,13 @@ class Stops(Family):
     def _stopped(self, task: Task, number: int, event: int) -> None:
         if event == ptrace.EVENT_SECCOMP:
             self._at_call(task)
-        elif number == ptrace.SYSCALL_STOP:
+            self.happened += task.quiet
+            return
+        if number == ptrace.SYSCALL_STOP:
             self._at_exit(task)
-        elif event in (ptrace.EVENT_FORK, ptrace.EVENT_VFORK, ptrace.EVENT_CLONE):
+            return
+        self.happened += 1
+        if event in (ptrace.EVENT_FORK, ptrace.EVENT_VFORK, ptrace.EVENT_CLONE):
             self._made_child(task, event)
         elif event == ptrace.EVENT_EXEC:
             self._executed(task)
