@@ -75,4 +75,6 @@ def _described(drawn: str, about: str) -> str:
     """The SVG alone, with its description, and without graphviz's comments and titles."""
     drawn = drawn[drawn.index("<svg") :]
     drawn = re.sub(r"<!--.*?-->\s*|<title>.*?</title>\s*", "", drawn, flags=re.DOTALL)
-    return drawn.replace("<svg", f'<svg role="img" aria-label="{html.escape(about)}"', 1)
+    return drawn.replace(
+        "<svg", f'<svg style="max-width:100%;height:auto" role="img" aria-label="{html.escape(about)}"', 1
+    )

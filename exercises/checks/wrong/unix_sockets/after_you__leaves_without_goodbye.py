@@ -1,5 +1,5 @@
 # fails: both come to the end of their dialogue
-# hears: instead of
+# hears: the guest never heard b'goodbye'
 import os
 import socket
 
