@@ -96,6 +96,7 @@ def strict(bwrap: str, slot: int, tracing: bool = False) -> Wall:
     argv += [*_files(), "--proc", "/proc", "--dev", "/dev"]
     for folder in ("/dev/shm", "/tmp"):
         argv += ["--perms", "1777", "--size", str(TMP_BYTES), "--tmpfs", folder]
+    argv += _our_own()  # after /tmp, for it may lie there
     argv += ["--mqueue", "/dev/mqueue", "--remount-ro", "/dev", "--remount-ro", "/"]
     argv += ["--chdir", "/", "--seccomp", SECCOMP_FD, "--"]
     argv += _as_uid(uid, tracing) if uid is not None else []
@@ -113,7 +114,7 @@ def _as_uid(uid: int, tracing: bool) -> list[str]:
 
 
 def _files() -> list[str]:
-    """Programs, libraries, Python and labkit; nothing of the course, of learners or of users."""
+    """Programs and libraries; nothing of the course, of learners or of users."""
     argv: list[str] = []
     for path in _SEEN:
         if os.path.islink(path):
@@ -122,6 +123,12 @@ def _files() -> list[str]:
             argv += ["--ro-bind", path, path]
     for name in _ETC.split():
         argv += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
+    return argv
+
+
+def _our_own() -> list[str]:
+    """Python and labkit, where they are."""
+    argv: list[str] = []
     for path in _python():
         for parent in reversed(Path(path).parents[:-1]):
             argv += ["--perms", "0755", "--dir", str(parent)]
