@@ -52,9 +52,8 @@ def rate(name: str, command: Command) -> float:
     began = time.perf_counter()
     found = explore([command], Options(exhaustive=True))
     a_second = found.schedules / (time.perf_counter() - began)
-    print(
-        f"2 × 2 race in {name:<6} {a_second:10.0f} schedules a second on {len(os.sched_getaffinity(0))} processors"
-    )
+    processors = len(os.sched_getaffinity(0))
+    print(f"2 × 2 race in {name:<6} {a_second:10.0f} schedules a second on {processors} processors")
     return a_second
 
 

@@ -74,6 +74,12 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
             self._changed.wait_for(lambda: self.ended or self._standing > 0, timeout)
         return self
 
+    def wait_ended(self, timeout: float | None = None) -> Stage:
+        """Until all programs have ended."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.ended, timeout)
+        return self
+
     def _order(self, do: str, who: str | None) -> Stage:
         assert do in WORDS
         self.wait()
@@ -199,6 +205,5 @@ def begin(command: Command, *, step: bool, slow: float = 0.0, stdin: str | None 
         if not stage.ended:
             stage.run()
         if not somebody_is_there():
-            with stage._changed:
-                stage._changed.wait_for(lambda: stage.ended)
+            stage.wait_ended()
     return stage
