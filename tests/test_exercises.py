@@ -16,7 +16,7 @@ from labkit.reports import Report
 
 COURSE = Course(Path(__file__).parents[1])
 NAMES = list(COURSE.names())
-WRONG = sorted((COURSE.folder / "exercises" / "checks" / "wrong").glob("*/*.py"))
+WRONG = sorted((COURSE.folder / "exercises" / "checks" / "wrong").glob("*/*__*.*"))
 
 
 def masters() -> dict[str, notebooks.AnswerCell]:

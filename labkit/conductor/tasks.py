@@ -145,14 +145,26 @@ class Witness:
     """
 
     def __init__(self, pid: int, tid: int) -> None:
-        folder = f"/proc/{pid}/task/{tid}"
-        self._files = []
+        self._folder = f"/proc/{pid}/task/{tid}"
+        self._files: list[int] = []
         try:
-            for name in ("stat", "schedstat", "syscall"):
-                self._files.append(os.open(f"{folder}/{name}", os.O_RDONLY | os.O_CLOEXEC))
+            for name in ("stat", "schedstat"):
+                self._open(name)
         except OSError:
             self.close()
             raise
+
+    def _open(self, name: str) -> None:
+        self._files.append(os.open(f"{self._folder}/{name}", os.O_RDONLY | os.O_CLOEXEC))
+
+    def _may_see_call(self) -> bool:
+        """False for a task that is ending: it has no memory any more, and its files belong to root."""
+        if len(self._files) < 3:
+            try:
+                self._open("syscall")
+            except PermissionError:
+                return False
+        return True
 
     def state(self) -> str:
         """The kernel's letter: S asleep, t stopped by its tracer, Z ended…; X when it is gone."""
@@ -172,7 +184,7 @@ class Witness:
         if self._stat()[0] != wanted:
             return None
         counter = self._read(1)
-        if not uninterruptible and self._read(2).startswith(b"running"):
+        if not uninterruptible and (not self._may_see_call() or self._read(2).startswith(b"running")):
             return None
         if self._stat()[0] != wanted or self._read(1) != counter:
             return None
