@@ -204,7 +204,8 @@ def main() -> None:
                 continue
             theirs = grader(command, folder / name, count) / count
             print(
-                f"{name:9} {theirs:7.3f} s, {1 / theirs:6.1f} a second: {theirs / ours:.1f} times labkit's time"
+                f"{name:9} {theirs:7.3f} s, {1 / theirs:6.1f} a second: "
+                f"{theirs / ours:.1f} times labkit's time"
             )
         if options.class_size:
             _whole_topic(folder, options.class_size)

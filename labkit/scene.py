@@ -360,9 +360,7 @@ AnyObject: TypeAlias = (
     | File | EventFd | Epoll | SignalFd | TimerFd | Lock | Other
 )  # fmt: skip
 
-KINDS: dict[str, type[Object]] = {
-    kind: cls for cls in typing.get_args(AnyObject) for kind in cls.kinds
-}
+KINDS: dict[str, type[Object]] = {kind: cls for cls in typing.get_args(AnyObject) for kind in cls.kinds}
 
 
 # --- what follows from them -------------------------------------------------------------------------
@@ -447,10 +445,7 @@ _KEY = {"for_": "for"}
 
 def _encode(value: Any) -> Any:
     if dataclasses.is_dataclass(value):
-        return {
-            _KEY.get(f.name, f.name): _encode(getattr(value, f.name))
-            for f in dataclasses.fields(value)
-        }
+        return {_KEY.get(f.name, f.name): _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
     if isinstance(value, (tuple, list)):
         return [_encode(item) for item in value]
     if isinstance(value, bytes):
@@ -512,8 +507,7 @@ def _decode_tuple(args: tuple[Any, ...], value: Any, where: str) -> tuple[Any, .
         args = (args[0],) * len(value)
     _expect(len(args) == len(value), value, where)
     return tuple(
-        _decode(kind, item, f"{where}[{i}]")
-        for i, (kind, item) in enumerate(zip(args, value, strict=True))
+        _decode(kind, item, f"{where}[{i}]") for i, (kind, item) in enumerate(zip(args, value, strict=True))
     )
 
 

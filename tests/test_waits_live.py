@@ -28,10 +28,10 @@ from stuck_programs import (
     LOCKED_TWICE,
     MUTEX_TWICE,
     OWN_POLL,
-    THREAD_READS,
     POSIX_TWICE,
     SOCKET_PAIR,
     STUCK_GRANDCHILD,
+    THREAD_READS,
     WAIT_BEFORE_READ,
 )
 

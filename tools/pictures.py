@@ -93,8 +93,8 @@ def take(browser: Any, name: str, shown: dict[str, Any]) -> None:
     page.route(HOST, lambda route: route.fulfill(body=PAGE, content_type="text/html"))
     page.route(HOST + "bundle.js", lambda route: route.fulfill(body=bundle(), content_type="text/javascript"))
     page.goto(HOST)
-    state = {k: shown[k] for k in ("film", "outcomes") if k in shown}
-    feed = {"n": 0, "scene": shown.get("scene", {})}
+    state: dict[str, Any] = {k: shown[k] for k in ("film", "outcomes") if k in shown}
+    feed: dict[str, Any] = {"n": 0, "scene": shown.get("scene", {})}
     page.evaluate(SHOW, [{"feed": feed, "status": "live", **state}, shown.get("dark", False)])
     if shown.get("hall"):
         page.click("button[aria-label='full screen']")

@@ -8,13 +8,14 @@ lost interest, it ends everything and itself.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
 import signal
 import sys
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,10 @@ def main() -> None:
     job = json.loads(_line(0))
     try:
         course = Course(Path(job["folder"]), tuple(Path(p) for p in job["checks"]))
-        for result in results(course.exercise(job["name"]), job["text"], _still_wanted):
-            print(json.dumps(plain(result)), file=report, flush=True)
+        found = results(course.exercise(job["name"]), job["text"], _still_wanted)
+        with contextlib.closing(found):  # all is cleared away, also when nobody listens any more
+            for result in found:
+                print(json.dumps(plain(result)), file=report, flush=True)
     except LabError as error:
         print(json.dumps({"problem": str(error)}), file=report, flush=True)
     except (Abandoned, BrokenPipeError):
@@ -78,7 +81,7 @@ def results(
     text: str,
     listen: Callable[[], None] = lambda: None,
     walls: Iterator[Wall] | None = None,
-) -> Iterator[Result]:
+) -> Generator[Result, None, None]:
     """Judge every criterion in turn, then whether anything is left behind."""
     judged = Judged(exercise, text, listen, Cage.behind(walls or sandbox.walls()))
     try:

@@ -190,7 +190,12 @@ def _sysv_semaphore(seen: Seen, pid: int, blocked: Blocked) -> _Who:
         return _NOT_KNOWN
     last = sem.last[number]
     if last not in seen.live or last == pid:
-        return set(), Proof.OPEN, (), number  # who took it has gone; or it set the value itself, or waited for zero
+        return (
+            set(),
+            Proof.OPEN,
+            (),
+            number,
+        )  # who took it has gone; or it set the value itself, or waited for zero
     proof = Proof.RELATED if sem.key == 0 else Proof.CROSSED
     return {last}, proof, seen.live, number
 
