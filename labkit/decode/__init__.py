@@ -8,15 +8,13 @@ Flags, signals and errors are written by the names in the manual pages.
 from __future__ import annotations
 
 import ipaddress
-import math
 import os
 import struct
-import time
 from collections.abc import Callable
 
 from labkit.conductor.quiet import signed32
 from labkit.conductor.tasks import Made, Task
-from labkit.conductor.times import clock_of, is_absolute
+from labkit.conductor.times import is_absolute
 from labkit.decode.plain import (
     HIDDEN,
     MOST,
