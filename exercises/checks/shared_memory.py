@@ -386,7 +386,7 @@ def adds_up(answer):
     said = running.result()
     _end(writer, w)
     if said != value * CELLS:
-        fail(f"The total was {value * CELLS}, and it returned {_shown(said)}.")
+        fail(f"It returned {_kind(said)}, and that is not what the cells add up to.")
 
 
 @total.criterion(points=1, seconds=15)
@@ -404,7 +404,7 @@ def waits_while_odd(answer):
     said = running.result()
     _end(maker, w)
     if said != value * 2:
-        fail(f"When the version was 8 the total was {value * 2}, and it returned {_shown(said)}.")
+        fail(f"When the version was 8 it returned {_kind(said)}, which is not what the cells add up to.")
     return "It returned when the version was 8."
 
 
@@ -419,3 +419,8 @@ def never_torn(answer):
     if torn:
         fail("While another process wrote, it returned a total that the table never had: old cells and new.")
     return "30 totals while another process wrote; the table had each of them."
+
+
+def _kind(said):
+    """What was returned, in words that are the same each time: the cells are not."""
+    return "a whole number" if isinstance(said, int) else _shown(said)

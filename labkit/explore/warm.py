@@ -32,6 +32,7 @@ class Warm:
     def __init__(self, command: Command) -> None:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         interpreter, *arguments = command.argv
+        self._others = set(_children())
         self._socket = ours
         self._process = subprocess.Popen(
             [interpreter, ZYGOTE, str(theirs.fileno()), *arguments],
@@ -62,6 +63,14 @@ class Warm:
         with contextlib.suppress(ProcessLookupError):
             self._process.kill()
         self._process.wait()
+        for pid in set(_children()) - self._others:  # what it had not waited for comes to us, its subreaper
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, os.WNOHANG)
+
+
+def _children() -> list[int]:
+    with open(f"/proc/self/task/{os.getpid()}/children", encoding="ascii") as file:
+        return [int(word) for word in file.read().split()]
 
 
 def _prepare() -> None:

@@ -1,5 +1,5 @@
 # fails: adds up the cells of a table at rest
-# hears: and it returned
+# hears: that is not what the cells add up to
 import struct
 import time
 
