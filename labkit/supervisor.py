@@ -136,10 +136,11 @@ class Supervisor:
                     self._was_subreaper = syscalls.is_subreaper()
                     syscalls.become_subreaper()
 
-    def _adopt_no_more(self) -> None:
-        """No program runs: orphans of what plain cells start go to init again, as without us."""
+    def _adopt_no_more(self, last: Program) -> None:
+        """When no other program runs: orphans of what plain cells start go to init again, as without us."""
         with self._adopting:
-            if self._was_subreaper is False and not any(p.alive for p in self._programs.values()):
+            others = any(p.alive for p in self._programs.values() if p is not last)
+            if self._was_subreaper is False and not others:
                 syscalls.become_subreaper(False)
                 self._was_subreaper = None
 
@@ -248,10 +249,10 @@ class Supervisor:
         if program.on_event is not None and event != "failed":
             with _reported():
                 program.on_event(program, head)
+        if event == "gone":
+            self._adopt_no_more(program)
         program.done |= event in ("done", "gone")
         program.gone |= event == "gone"
-        if program.gone:
-            self._adopt_no_more()
 
     def _owner_died(self) -> None:
         """End exactly what the owner left to us."""

@@ -363,6 +363,8 @@ def test_when_the_owner_is_killed_its_programs_end_and_others_are_left_alone(scr
 def test_time_is_not_wasted_while_nothing_runs(supervisor: Supervisor) -> None:
     assert supervisor.pid is not None
     supervisor.scene()
+    while Path(f"/proc/{supervisor.pid}/syscall").read_text().split()[0] == "running":
+        time.sleep(0.01)  # it has answered, and is on its way back to sleep
     before = Path(f"/proc/{supervisor.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
     switches = _switches(supervisor.pid)
     deadline = time.monotonic() + 0.5

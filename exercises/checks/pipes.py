@@ -95,8 +95,9 @@ def nobody_reads(answer):
 
 
 def _wait_full(running, r):
-    """Wait until the answer can do nothing but wait: the pipe is full, or it has ended."""
+    """Wait until the pipe is full and the answer has met that, or it has ended."""
     running.answer.wait(lambda: running.ended or r.queued() >= 65536, every=0.001)
+    running.wait_done()
 
 
 def _expect(received, data, running):

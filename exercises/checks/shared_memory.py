@@ -320,7 +320,7 @@ def all_at_once(answer):
         for run in runs:
             run.check()
         if said.count(["True"]) != 1:
-            fail(f"Four came at once: {said.count(['True'])} of them returned True.")
+            fail(f"Four came at once, and {'more than one' if ['True'] in said else 'none'} returned True.")
     return "Of four that came at once, one made it, eight times."
 
 

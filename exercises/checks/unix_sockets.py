@@ -253,8 +253,9 @@ def whoever_speaks(answer):
         _hears(
             answer, server, client, b"*", f"{name} of three clients sent a message, the first is silent, and"
         )
-    second.write(b"I don't wait for answers")
-    second.close()
+    with server.standing_still():
+        second.write(b"I don't wait for answers")
+        second.close()
     late = _another(answer, server)
     for client, name in ((late, "A client that came late"), (silent, "The first client at last")):
         client.write(b"hello")

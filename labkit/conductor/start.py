@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import shutil
-import signal
 
 from labkit.conductor import quiet
 from labkit.conductor.outputs import Outputs
 from labkit.errors import LabError
-from labkit.kernel import ptrace
+from labkit.kernel import ptrace, syscalls
 from labkit.kernel.calls import CALLS
 from labkit.kernel.numbers import AUDIT_ARCH, MACHINE
 from labkit.programs import Command
@@ -28,9 +27,7 @@ def become(command: Command, path: str, go: int, given: int, outputs: Outputs, i
         outputs.attach(index)
         os.closerange(3, 1 << 20)
         os.chdir(command.cwd or os.curdir)
-        for number in (signal.SIGPIPE, signal.SIGXFSZ, signal.SIGINT):
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        syscalls.default_signals()
         ptrace.fix_addresses()
         ptrace.install_filter(FILTER)
         os.execve(path, command.argv, dict(command.env) if command.env else os.environ)

@@ -15,7 +15,7 @@ import subprocess
 from collections.abc import Sequence
 
 from labkit.conductor.start import FILTER
-from labkit.kernel import ptrace
+from labkit.kernel import ptrace, syscalls
 from labkit.programs import LAUNCHER, Command
 
 ZYGOTE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "zygote.py")
@@ -75,4 +75,5 @@ def _children() -> list[int]:
 
 def _prepare() -> None:
     ptrace.die_with_parent()
+    syscalls.default_signals()
     ptrace.fix_addresses()

@@ -110,7 +110,9 @@ def mark_all(
     """Have every task judged; `on_mark` gets each mark as it is there, in any order."""
     todo = iter(tasks)
     with ExitStack() as stack, selectors.DefaultSelector() as ready:
-        for slot in range(min(jobs, len(tasks))):
+        workers = min(jobs, len(tasks))
+        first = sandbox.some_slots(workers)
+        for slot in range(first, first + workers):
             worker = stack.enter_context(_worker(course, slot, no_sandbox))
             if worker.give(next(todo, None)):
                 ready.register(worker.replies, selectors.EVENT_READ, worker)

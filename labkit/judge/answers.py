@@ -197,6 +197,10 @@ class Answer:
         with self._uncounted():
             return self._cage.witness.scene(pids, {run.pid: run.name for run in self.runs})
 
+    def processes(self) -> list[int]:
+        """The pids of everything of the answer's that is alive now."""
+        return self._cage.processes()
+
     def files(self) -> list[str]:
         """The names in the answer's folder, but for what the judge put there, in order."""
         return [name for name in self._cage.folders.names(ANSWER) if name not in self._put]

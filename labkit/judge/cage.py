@@ -27,7 +27,7 @@ from labkit.judge.folders import Folders
 from labkit.judge.sandbox import PACKAGE, SECCOMP_FD, Wall, seccomp_filter
 from labkit.judge.watch import Watch
 from labkit.judge.witness import Witness
-from labkit.kernel import proc, remains
+from labkit.kernel import proc, remains, syscalls
 
 NURSERY = str(PACKAGE / "judge" / "nursery.py")
 ANSWER = "answer"
@@ -114,8 +114,9 @@ class Cage:
             argv = [*prefix, sys.executable, "-IS", NURSERY, str(control), *_libraries()]
             fds = [control, *fds]
             return subprocess.Popen(
-                argv, stdin=null, stdout=null, stderr=null, pass_fds=fds, start_new_session=True, cwd="/"
-            )
+                argv, stdin=null, stdout=null, stderr=null, pass_fds=fds, start_new_session=True, cwd="/",
+                preexec_fn=syscalls.default_signals,  # noqa: PLW1509 (whoever judges has one thread)
+            )  # fmt: skip
 
     def explore(self, job: dict[str, Any]) -> Exploring:
         """Start an exploration in a room of its own, behind a wall like this one."""

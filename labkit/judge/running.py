@@ -9,7 +9,7 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import Vanished
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 MOST_OUTPUT = 1 << 20
 MOST_CLAIMS = 32 << 20
+MOST_TRYING_NS = 50_000_000
+"""Who has run so long without a sleep will not sleep."""
 
 
 class Running:
@@ -102,6 +104,29 @@ class Running:
         self.answer.wait(looked, every=0.001, hang=False)
         return calls
 
+    def wait_done(self) -> None:
+        """Wait until it has done what it can for now: it has ended, or sleeps, or tries again and again."""
+        used = cpu_ns(self.pid)
+        self.answer.wait(
+            lambda: self.ended or bool(sleeping_in(self.pid)) or cpu_ns(self.pid) > used + MOST_TRYING_NS,
+            every=0.001,
+            hang=False,
+        )
+
+    @contextlib.contextmanager
+    def standing_still(self) -> Iterator[None]:
+        """While this lasts it does nothing: whatever is done to it in here, it meets all at once."""
+        self._send(signal.SIGSTOP)
+        self.answer.wait(lambda: self.ended or state_of(self.pid) in "TtZX", every=0.001, hang=False)
+        try:
+            yield
+        finally:
+            self._send(signal.SIGCONT)
+
+    def _send(self, number: int) -> None:
+        with contextlib.suppress(ProcessLookupError):
+            signal.pidfd_send_signal(self._pidfd, number)
+
     def signal(self, name: str) -> None:
         """Send it a signal, and wait until it has been delivered (unless it is blocked there)."""
         number = getattr(signal, name)
@@ -118,11 +143,26 @@ class Running:
     def result(self) -> Any:
         """Wait for its end; what the function returned. Fails when it raised, or never returned."""
         self.wait_ended()
+        self.answer.wait_quiet(self._children_rest, seconds=1)  # one may come out of the function too
         self.check()
         for claim in self.claims:
             if "returned" in claim:
                 return _value(claim["returned"])
         return fail(f"`{self.name}` never returned: its process {in_words(self.status)}.", self.printed())
+
+    def _children_rest(self) -> bool:
+        """True when nobody else of the answer's has something to do."""
+        return all(sleeping_in(pid) for pid in self._children())
+
+    def _children(self) -> list[int]:
+        """The pids of those of its session that are still there."""
+        found = []
+        for pid in self.answer.processes():
+            with contextlib.suppress(Vanished):
+                stat = proc.read_stat(pid)
+                if stat.session == self.pid and stat.state not in "ZXTt":
+                    found.append(pid)
+        return found
 
     def check(self) -> None:
         """Fail when the answer raised an exception, is not there, or came back twice."""
@@ -243,6 +283,22 @@ def _asleep(pid: int) -> tuple[str, bytes] | None:
         return (name_of(call.number), ran) if call else None
     except Vanished:
         return None
+
+
+def state_of(pid: int) -> str:
+    """The letter of a process's state (proc(5)); X when it is gone."""
+    try:
+        return proc.read_stat(pid).state
+    except Vanished:
+        return "X"
+
+
+def cpu_ns(pid: int) -> int:
+    """How long a process has run so far."""
+    try:
+        return int(proc.read(b"/proc/%d/schedstat" % pid).split()[0])
+    except Vanished:
+        return 0
 
 
 def is_pending(pid: int, number: int) -> bool:

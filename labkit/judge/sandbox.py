@@ -24,6 +24,7 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import secrets
 import struct
 import sys
 from collections.abc import Iterator
@@ -37,6 +38,7 @@ PACKAGE = Path(__file__).resolve().parents[1]
 TMP_BYTES = 64 << 20
 FIRST_UID = 60_000
 """Where root grades: the first of the uids that answers run as, one for each room at a time."""
+_USERS = 5_000
 
 _SEEN = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC = (
@@ -74,8 +76,13 @@ class Wall:
         return strict(self.argv[0], self.slot, tracing=True) if self.own_files else self
 
 
-def walls(slot: int = 0) -> Iterator[Wall]:
-    """The walls to try, strongest first. `slot` numbers the rooms that exist at a time."""
+def walls(slot: int | None = None) -> Iterator[Wall]:
+    """The walls to try, strongest first. `slot` numbers the rooms that exist at a time.
+
+    As root, each slot is a user of its own: the Linux kernel counts processes for each user, and what one
+    answer takes must not be missing elsewhere. Who has no numbers to give out takes one at random.
+    """
+    slot = some_slots() if slot is None else slot
     bwrap = _bubblewrap()
     if bwrap:
         yield strict(bwrap, slot)
@@ -83,6 +90,11 @@ def walls(slot: int = 0) -> Iterator[Wall]:
         own_ipc += ["--dev-bind", "/", "/", "--size", str(TMP_BYTES), "--tmpfs", "/dev/shm", "--"]
         yield Wall("own IPC", tuple(own_ipc), own_ipc=True)
     yield Wall("none")
+
+
+def some_slots(count: int = 1) -> int:
+    """The first of so many slots that nobody else has, most likely."""
+    return secrets.randbelow(_USERS - count)
 
 
 @functools.cache

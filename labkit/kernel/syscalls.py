@@ -20,6 +20,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import signal
 
 from labkit.kernel.numbers import number
 
@@ -54,6 +55,7 @@ _pidfd_open = _function("syscall", _long, _long, _int, _int)
 _pidfd_getfd = _function("syscall", _long, _long, _int, _int, _int)
 _pidfd_send_signal = _function("syscall", _long, _long, _int, _int, _pointer, _int)
 _kcmp = _function("syscall", _long, _long, _int, _int, _int, _ulong, _ulong)
+_rt_sigaction = _function("syscall", _long, _long, _int, _pointer, _pointer, _size)
 _tee = _function("tee", ctypes.c_ssize_t, _int, _int, _size, ctypes.c_uint)
 _process_vm_readv = _function(
     "process_vm_readv",
@@ -83,6 +85,10 @@ _PIDFD_OPEN = _number("pidfd_open")
 _PIDFD_GETFD = _number("pidfd_getfd")
 _PIDFD_SEND_SIGNAL = _number("pidfd_send_signal")
 _KCMP = _number("kcmp")
+_RT_SIGACTION = _number("rt_sigaction")
+_SIGNALS = 64
+_SIGACTION = bytes(32)
+"""The kernel's `struct sigaction`, all zero: SIG_DFL, no flags, no mask."""
 
 
 def _failed(call: str) -> OSError:
@@ -149,6 +155,18 @@ def prctl(option: int, argument: int = 0) -> int:
     if result < 0:
         raise _failed("prctl")
     return result
+
+
+def default_signals() -> None:
+    """Every signal does what it does in a new program, and none is blocked: for a child before exec.
+
+    Also 32 and 33, which the C library keeps for itself and refuses in sigaction(3): a program started
+    by posix_spawn(3) from one that uses threads may ignore them, and hand that on.
+    """
+    for which in set(range(1, _SIGNALS + 1)) - {signal.SIGKILL, signal.SIGSTOP}:
+        if _rt_sigaction(_RT_SIGACTION, which, _SIGACTION, None, 8) < 0:
+            raise _failed("rt_sigaction")
+    signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
 
 def become_subreaper(on: bool = True) -> None:

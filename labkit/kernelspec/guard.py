@@ -129,8 +129,7 @@ def _become(argv: Sequence[str]) -> NoReturn:
     """Turn into `argv`, with the signals a new program expects, and end when the guard ends."""
     guard = os.getppid()
     syscalls.die_with_parent(signal.SIGKILL)
-    for number in (signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ):
-        signal.signal(number, signal.SIG_DFL)
+    syscalls.default_signals()
     os.setsid()
     if os.getppid() != guard:
         os._exit(128 + signal.SIGKILL)

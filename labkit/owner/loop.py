@@ -58,6 +58,7 @@ class Owner:
         self.next_tick = 0.0
         self._next_inventory = 0.0
         self._listening_to_output = True
+        self._creations: int | None = None
 
     # --- the loop -----------------------------------------------------------------------------------
 
@@ -74,7 +75,7 @@ class Owner:
         with contextlib.suppress(OSError):
             self.add(syscalls.pidfd_open(self.notebook_pid), self._on_notebook_end)
         with contextlib.suppress(OSError):
-            self.add(inotify.creations_in(remains.SHM), self._on_creation)
+            self._creations = inotify.creations_in(remains.SHM)
         who = {"pid": os.getpid(), "notebook": self.notebook, "journal": self.belongings.journal.path}
         self.tell({"event": "ready", **who})
         sweep()
@@ -97,6 +98,15 @@ class Owner:
         """The inverse of `add`."""
         del self._handlers[fd]
         self._epoll.unregister(fd)
+
+    def mind_creations(self) -> None:
+        """Listen for what comes into /dev/shm while programs run, and only then."""
+        if self._creations is None or bool(self.programs) == self.hears(self._creations):
+            return
+        if self.programs:
+            self.add(self._creations, self._on_creation)
+        else:
+            self.remove(self._creations)
 
     def tell(self, head: dict[str, Any], body: bytes = b"") -> None:
         """Send a message to the notebook."""
@@ -142,8 +152,7 @@ class Owner:
     def _on_creation(self, fd: int) -> None:
         """Something new is in /dev/shm: look at once, while whoever made it still holds it."""
         os.read(fd, 65536)
-        if self.programs:
-            self._inventory()
+        self._inventory()
 
     def _on_notebook_end(self, fd: int) -> None:
         self.running = False
@@ -225,6 +234,7 @@ class Owner:
             self.stdin.close(program)
         program.finish_output()
         del self.programs[program.number]
+        self.mind_creations()
         self.tell({"event": "gone", "id": program.number})
 
     def _tick(self) -> None:

@@ -32,7 +32,8 @@ class Notebook:
             port for port, state, inode in self._tcp() if self._is_before(inode) and state == _LISTENS
         }
         self._front_ends: dict[bytes, bool] = {}
-        self._listed: list[int] = []
+        self._used = {fd for fd, _ in self._before}
+        self._listed: list[tuple[int, bytes]] = []
         self._worth = False
 
     def is_plumbing(self, held: Held) -> bool:
@@ -43,10 +44,11 @@ class Notebook:
 
     def worth_showing(self) -> bool:
         """True when a plain cell has opened something."""
-        listed = self._numbers()
+        numbers = self._numbers()
+        listed = [(fd, b"" if fd in self._used else self._link(fd)) for fd in numbers]
         if listed != self._listed:
             self._listed = listed
-            self._worth = any(not self._is_plumbing(fd, self._link(fd)) for fd in listed)
+            self._worth = any(not self._is_plumbing(fd, self._link(fd)) for fd in numbers)
         return self._worth
 
     def without_plumbing(self, scene: Scene) -> Scene:

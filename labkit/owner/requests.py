@@ -43,6 +43,7 @@ class Requests:
         if not self._owner.programs:
             self._owner.belongings.nothing_runs()
         self._owner.programs[number] = program
+        self._owner.mind_creations()
         self._owner.family.add(program.pid, program.mark)
         limits.prefer_to_kill(program.pid)
         for fd in program.streams:

@@ -24,12 +24,12 @@ import errno
 import os
 import pty
 import resource
-import signal
 import termios
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
+from labkit.kernel import syscalls
 from labkit.owner import marks
 
 OTHER_USER = 65534
@@ -123,9 +123,7 @@ def _child(order: Order, given: int | None, out: int, err: int, tell: int) -> No
             what = ANOTHER_USER
             _become(OTHER_USER)
         what = order.argv[0]
-        for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
-            signal.signal(number, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        syscalls.default_signals()
         if program is not None:
             os.execve(program, list(order.argv), dict(order.env))
         os.execvpe(order.argv[0], list(order.argv), dict(order.env))
