@@ -123,5 +123,5 @@ def _why_no_other_user(name: str) -> str:
     """There is no second user: why, and what would help."""
     why = f"{name} cannot run as another user: "
     if room.inside():
-        return why + "a room has one user only. As root, use the kernel Python 3 with %load_ext labkit."
+        return why + os.environ.get(room.ONE_USER, "this room has one user only.")
     return why + f"only root may change users, and this notebook belongs to user {os.getuid()}."

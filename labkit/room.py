@@ -29,14 +29,19 @@ import subprocess
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from labkit.errors import LabError
+from labkit.kernel import two_users
+
 OUTSIDE = "LABKIT_OUTSIDE_IPC"
 """The environment variable that tells a room's processes which IPC namespace they are *not* in."""
+
+ONE_USER = "LABKIT_ONE_USER"
+"""The environment variable that tells a room's processes why there is one user only."""
 
 NO_ROOM = "LABKIT_NO_ROOM"
 """The environment variable that tells a notebook's processes why it has no room."""
 
 _NAMESPACES = (
-    "--unshare-user",
     "--unshare-ipc",
     "--unshare-pid",
     "--die-with-parent",
@@ -55,18 +60,21 @@ def in_room(
     writable: Iterable[str] = (),
     private: Iterable[str] = (),
     most_processes: int | None = None,
+    users: int | None = None,
 ) -> list[str]:
     """The command that runs `argv` in a room of its own.
 
     Files are those of the machine; `read_only` makes all of them so, but for the folders named in
     `writable`. The folders in `private` (which must exist) are empty in the room, and what is put
     there goes with it. Without `network` there is only the room's own loopback. `most_processes` is for
-    root, whom RLIMIT_NPROC does not bind; kernels before 6.14 know no such limit.
+    root, whom RLIMIT_NPROC does not bind; kernels before 6.14 know no such limit. `users` is the
+    descriptor of a user namespace with more users than one (`kernel/two_users.py`), to be inherited.
     """
     root = "--ro-bind" if read_only else "--bind"
     command = [
         bubblewrap() or "bwrap",
         *_NAMESPACES,
+        *_users(users),
         root,
         "/",
         "/",
@@ -86,6 +94,13 @@ def in_room(
     if most_processes is not None and os.geteuid() == 0 and _kernel_version() >= (6, 14):
         argv = ["/bin/sh", "-c", _LIMIT_PIDS, str(most_processes), *argv]
     return [*command, "--setenv", OUTSIDE, _ipc_namespace(), "--", *argv]
+
+
+def _users(namespace: int | None) -> list[str]:
+    if namespace is None:
+        return ["--unshare-user"]
+    rights = [word for name in two_users.NEEDED for word in ("--cap-add", name)]
+    return ["--userns", str(namespace), *(["--cap-drop", "ALL", *rights] if os.geteuid() != 0 else [])]
 
 
 def inside() -> bool:
@@ -144,15 +159,32 @@ def why_no_room() -> str | None:
     """None when rooms can be had here; else why not and what to do about it. It tries once, for 10 ms."""
     if bubblewrap() is None:
         return "bubblewrap is not installed (on Debian and Ubuntu: sudo apt install bubblewrap)."
+    complaint = _tried(None)
+    return None if complaint is None else explain(complaint)
+
+
+def users() -> int:
+    """A user namespace with two users for `in_room`, tried out; LabError when none can be had."""
+    namespace = two_users.namespace()
+    complaint = _tried(namespace)
+    if complaint is not None:
+        os.close(namespace)
+        raise LabError(f"bubblewrap could not make a room with two users; it said: {complaint or 'nothing'}.")
+    return namespace
+
+
+def _tried(users: int | None) -> str | None:
+    """What bubblewrap complains of, or None when it made a room."""
     trial = subprocess.run(
-        in_room(["/bin/sh", "-c", "exit 0"]),
+        in_room(["/bin/sh", "-c", "exit 0"], users=users),
         stdin=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
+        pass_fds=[] if users is None else [users],
         text=True,
         errors="replace",
     )
-    return None if trial.returncode == 0 else explain(trial.stderr.strip())
+    return None if trial.returncode == 0 else trial.stderr.strip()
 
 
 def explain(complaint: str) -> str:

@@ -20,9 +20,9 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from labkit import names
+from labkit import changes, names
 from labkit.errors import LabError
-from labkit.kernel import syscalls
+from labkit.kernel import syscalls, two_users
 from labkit.owner import journal, wire
 from labkit.owner.inheriting import end_family
 from labkit.process import OnEvent, OnOutput, Program
@@ -60,6 +60,7 @@ class Supervisor:
         self._numbers = itertools.count(1)
         self._programs: dict[int, Program] = {}
         self._watches: list[Watch] = []
+        self._picture = changes.EMPTY
         self._replies: dict[int, dict[str, Any]] = {}
         self.pid: int | None = None
         self.notebook: int | None = None
@@ -76,15 +77,16 @@ class Supervisor:
     def _start_owner(theirs: socket.socket) -> subprocess.Popen[bytes]:
         package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
         paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-        return subprocess.Popen(
-            [sys.executable, "-m", "labkit.supervisor", str(theirs.fileno()), str(os.getpid())],
-            pass_fds=[theirs.fileno()],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            cwd="/",
-            env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
-            start_new_session=True,
-        )
+        with two_users.handed_on():
+            return subprocess.Popen(
+                [sys.executable, "-m", "labkit.supervisor", str(theirs.fileno()), str(os.getpid())],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                cwd="/",
+                env={**os.environ, "PYTHONPATH": os.pathsep.join(paths)},
+                start_new_session=True,
+            )
 
     # --- programs -----------------------------------------------------------------------------------
 
@@ -162,7 +164,11 @@ class Supervisor:
         return Scene.from_dict(self._replies.pop(number)["scene"])
 
     def watch(self, callback: Callable[[dict[str, Any]], None], names: Iterable[str] = ()) -> Watch:
-        """Call `callback(scene)` in a background thread whenever the picture changes."""
+        """Call `callback(scene)` in a background thread whenever the picture changes.
+
+        A scene is a dictionary without clocks, never altered, in which what did not change since the
+        last picture is the same as in that.
+        """
         watch = Watch(self, callback, names)
         self._watches.append(watch)
         self.ask({"do": "watch", "on": True})
@@ -217,9 +223,11 @@ class Supervisor:
                     program.on_output(program, head["stream"], body)
             return
         if event == "scene":
+            before = changes.EMPTY if head["begins"] else self._picture
+            self._picture = changes.applied(before, head["change"])
             for watch in list(self._watches):
                 with _reported():
-                    watch.callback(head["scene"])
+                    watch.callback(self._picture)
             return
         if event == "ready":
             self.pid, self.notebook, self._journal = head["pid"], head["notebook"], head["journal"]

@@ -27,7 +27,13 @@ RUNTIME, DEV, UV = "requirements.txt", "requirements-dev.txt", "tools/uv.txt"
 NEEDED = (3, 11)
 
 # A program the course runs, and the Debian packages that bring it.
-PROGRAMS = {"bwrap": ["bubblewrap"], "dot": ["graphviz"], "gcc": ["gcc", "libc6-dev"], "make": ["make"]}
+PROGRAMS = {
+    "bwrap": ["bubblewrap"],
+    "dot": ["graphviz"],
+    "gcc": ["gcc", "libc6-dev"],
+    "make": ["make"],
+    "newuidmap": ["uidmap"],
+}
 DEV_PROGRAMS = {
     "chromium": ["chromium"],
     "node": ["nodejs"],

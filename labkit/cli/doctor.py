@@ -9,7 +9,7 @@ import shutil
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from labkit.errors import NotVisible
+from labkit.errors import LabError, NotVisible
 from labkit.kernel import rights
 
 
@@ -73,6 +73,7 @@ def _findings() -> Iterator[Finding]:
     yield _strangers()
     yield _other_users()
     yield _room()
+    yield _second_user()
     yield _semaphore_timeouts()
     yield from _programs()
 
@@ -140,6 +141,29 @@ def _room() -> Finding:
     good_for = "a notebook's programs among themselves: own pids, own IPC objects, nothing left behind"
     why = why_no_room()
     return Finding("rooms", why is None, good_for, why or "")
+
+
+def _second_user() -> Finding:
+    from labkit import room
+
+    what, good_for = "a second user", "lessons on permissions (--as-other-user)"
+    if room.inside():
+        why: str | None = os.environ.get(room.ONE_USER)
+    elif room.why_no_room() is not None:
+        why = None if os.geteuid() == 0 else "without a room, only root may change users"
+    else:
+        why = _why_no_second_user()
+    return Finding(what, why is None, good_for, why or "")
+
+
+def _why_no_second_user() -> str | None:
+    from labkit import room
+
+    try:
+        os.close(room.users())
+    except (LabError, OSError) as error:
+        return str(error)
+    return None
 
 
 def _semaphore_timeouts() -> Finding:

@@ -29,9 +29,13 @@ PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PR_GET_CHILD_SUBREAPER = 37
 PR_SET_NO_NEW_PRIVS = 38
+PR_CAP_AMBIENT = 47
+PR_CAP_AMBIENT_RAISE = 2
+PR_CAP_AMBIENT_CLEAR_ALL = 4
 PR_SET_PTRACER = 0x59616D61
 PR_SET_PTRACER_ANY = -1
 SPLICE_F_NONBLOCK = 2
+CLONE_NEWUSER = 0x10000000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -68,6 +72,7 @@ _process_vm_readv = _function(
     _ulong,
 )
 _prctl = _function("prctl", _int, _int, _ulong, _ulong, _ulong, _ulong)
+_unshare = _function("unshare", _int, _int)
 _getsockopt = _function("getsockopt", _int, _int, _int, _int, _pointer, _pointer)
 _statfs = _function("statfs", _int, ctypes.c_char_p, _pointer)
 _sysv = {name: _function(name, _int, _int, _int, _int, _pointer) for name in ("semctl",)} | {
@@ -149,12 +154,29 @@ def process_vm_readv(pid: int, address: int, size: int) -> bytes:
     return buffer.raw[:count]
 
 
-def prctl(option: int, argument: int = 0) -> int:
-    """prctl(2) with one argument."""
-    result: int = _prctl(option, argument & (2**64 - 1), 0, 0, 0)
+def prctl(option: int, argument: int = 0, another: int = 0) -> int:
+    """prctl(2) with one argument, or two."""
+    result: int = _prctl(option, argument & (2**64 - 1), another, 0, 0)
     if result < 0:
         raise _failed("prctl")
     return result
+
+
+def unshare(flags: int) -> None:
+    """Go into new namespaces of these kinds."""
+    if _unshare(flags) < 0:
+        raise _failed("unshare")
+
+
+def raise_ambient(capability: int) -> None:
+    """Have what this thread executes keep a capability that it has itself."""
+    prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability)
+
+
+def clear_ambient() -> None:
+    """Have what this thread executes keep no capability because of us."""
+    with contextlib.suppress(OSError):  # before Linux 4.3 there are none
+        prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL)
 
 
 def default_signals() -> None:

@@ -14,6 +14,9 @@ def main(arguments: list[str]) -> int:
     """Run one of the two commands."""
     if arguments[:1] == ["start"]:
         return starting.start(arguments[1:])
+    if arguments[:1] == ["within"]:
+        starting.within(arguments[1:])
+        return 0
     if arguments[:1] == ["install"] and len(arguments) <= 2:
         print(f"The kernel “Linux IPC” is in {installing.install(*arguments[1:])}")
         return 0

@@ -7,6 +7,7 @@ their environment:
     LABKIT_SCRATCH      a folder that is this notebook's alone, and goes with it
     LABKIT_OUTSIDE_IPC  set in a room (`room.inside()` reads it)
     LABKIT_NO_ROOM      set without a room: the reason, for people
+    LABKIT_ONE_USER     set in a room that has no second user: the reason, for people
 """
 
 from __future__ import annotations
@@ -14,9 +15,12 @@ from __future__ import annotations
 import contextlib
 import glob
 import os
+import runpy
 import sys
 
 from labkit import names, room
+from labkit.errors import LabError
+from labkit.kernel import syscalls
 from labkit.kernelspec import guard
 
 EXTENSION = "labkit"
@@ -31,11 +35,12 @@ def start(arguments: list[str]) -> int:
     """Run the kernel until it ends or Jupyter does; `arguments` go to ipykernel."""
     parent = _jupyter()
     _prepare_environment()
-    kernel = [sys.executable, "-m", "ipykernel_launcher", *arguments]
+    kernel = [sys.executable, "-P", "-m", "labkit.kernelspec", "within", *arguments]
     kernel += [f"--IPKernelApp.extra_extensions={EXTENSION}"]
     reason = room.why_no_room()
     if reason is None:
-        kernel = room.in_room(kernel, private=_scratch(), most_processes=_MOST_PROCESSES)
+        users = _two_users()
+        kernel = room.in_room(kernel, private=_scratch(), most_processes=_MOST_PROCESSES, users=users)
         ending = guard.Ending(afterwards=_remove_belongings)
     else:
         os.environ[room.NO_ROOM] = reason
@@ -45,6 +50,24 @@ def start(arguments: list[str]) -> int:
     if os.getppid() != parent:
         _remove_connection(arguments)
     return status
+
+
+def within(arguments: list[str]) -> None:
+    """In the room: be ipykernel, without the rights that only the owner of the programs is to have."""
+    syscalls.clear_ambient()
+    sys.argv[1:] = arguments
+    runpy.run_module("ipykernel_launcher", run_name="__main__", alter_sys=True)
+
+
+def _two_users() -> int | None:
+    """A user namespace with a second user, for lessons on permissions; or None, and why."""
+    try:
+        namespace = room.users()
+    except (LabError, OSError) as error:
+        os.environ[room.ONE_USER] = str(error)
+        return None
+    os.set_inheritable(namespace, True)
+    return namespace
 
 
 def _jupyter() -> int:
@@ -75,7 +98,7 @@ def _remove_connection(arguments: list[str]) -> None:
 
 def _prepare_environment() -> None:
     """What the kernel inherits. A pid of 1 tells ipykernel that its parent is not to be polled."""
-    for name in ("PYTEST_CURRENT_TEST", room.NO_ROOM, room.OUTSIDE, "LABKIT_SCRATCH"):
+    for name in ("PYTEST_CURRENT_TEST", room.NO_ROOM, room.ONE_USER, room.OUTSIDE, "LABKIT_SCRATCH"):
         os.environ.pop(name, None)
     os.environ["JPY_PARENT_PID"] = "1"
     os.environ["LABKIT_SCOPE"] = os.urandom(6).hex()

@@ -16,9 +16,9 @@ from collections.abc import Iterable
 from labkit import names
 from labkit.kernel import remains
 from labkit.kernel.remains import Thing
+from labkit.kernel.two_users import OTHER_USER
 from labkit.owner import journal
 from labkit.owner.journal import Journal
-from labkit.owner.spawn import OTHER_USER
 
 _PATIENCE_S = 0.2
 

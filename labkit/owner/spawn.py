@@ -30,10 +30,8 @@ from dataclasses import dataclass, field
 from typing import NoReturn
 
 from labkit.kernel import syscalls
+from labkit.kernel.two_users import OTHER_USER
 from labkit.owner import marks
-
-OTHER_USER = 65534
-"""`nobody`: the user that owns nothing."""
 
 ANOTHER_USER = "another user"
 """What could not be had, when it was that."""
@@ -123,6 +121,7 @@ def _child(order: Order, given: int | None, out: int, err: int, tell: int) -> No
             what = ANOTHER_USER
             _become(OTHER_USER)
         what = order.argv[0]
+        syscalls.clear_ambient()
         syscalls.default_signals()
         if program is not None:
             os.execve(program, list(order.argv), dict(order.env))
