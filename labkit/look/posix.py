@@ -54,7 +54,7 @@ def _status(copy: int, row: Held) -> posix.QueueStatus | None:
 def _queue(id: str, path: bytes, facts: posix.QueueFacts | None, status: posix.QueueStatus | None) -> PosixMq:
     notes = ["no call shows its messages without taking them"] if facts and facts.queued else []
     if path.endswith(b" (deleted)"):
-        notes.append("unlinked: it goes when the last process closes it")
+        notes.append(_UNLINKED)
     if status and status.notified:
         notes.append(f"process {status.notified} is told when a message comes")
     return PosixMq(
@@ -129,11 +129,12 @@ def _named(look: Look, id: str, identity: tuple[int, int]) -> PosixSem:
     pid, path = _where(look, identity)
     name = _true_name(look, pid, identity, path)
     facts = _facts(look, id, pid, name)
+    notes = ([] if facts else [_UNSEEN]) + ([] if name else [_UNLINKED])
     return PosixSem(
         id=id,
         kind="posix-sem",
         name=_shown(look, id, identity, name),
-        notes=() if facts else (_UNSEEN,),
+        notes=tuple(notes),
         value=facts.value if facts else None,
         waiting=facts.waiting if facts else None,
         unlinked=name is None,
@@ -181,6 +182,7 @@ def _shown(look: Look, id: str, identity: tuple[int, int], name: bytes | None) -
     return known.decode("utf-8", "backslashreplace") if known else f"unlinked semaphore {id[10:]}"
 
 
+_UNLINKED = "unlinked: it goes when the last process closes it"
 _UNSEEN = "its value is not seen: no process of the picture has used it yet, or it may not be read"
 
 

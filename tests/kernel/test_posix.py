@@ -62,6 +62,8 @@ ready()
         program.said()
         after = one(xray.look(program.pid), "posix-sem")
         assert (after.id, after.name, after.unlinked) == (found.id, found.name, True)
+        assert not found.notes
+        assert "it goes when the last process closes it" in after.notes[0]
 
 
 def test_a_semaphore_unlinked_before_the_first_look_is_known_once_it_was_used():
