@@ -355,6 +355,15 @@ def test_the_notebooks_own_process_is_in_the_picture_without_its_plumbing(live: 
     assert live.run(code) == "[]\n"
 
 
+def test_a_traceback_names_the_cell_by_the_number_beside_it(live: FrontEnd) -> None:
+    for code in ("%%program\n1/0", "pass", "%%program failing\n1/0"):
+        id = live.send(code)
+        live.until(lambda id=id: id not in live.busy and id in live.replies)
+        number = live.replies[id]["execution_count"]
+        if "1/0" in code:
+            assert f'File "cell [{number}]", line 2, in <module>' in live.text(id)
+
+
 def test_errors_of_ours_have_no_traceback(live: FrontEnd) -> None:
     for code in ("%%program --nope\npass", "labkit.stop('nobody')", "%run_program", "labkit.name('a/b')"):
         text = live.run(code)

@@ -128,10 +128,16 @@ def _line_magic(function: Callable[..., None]) -> Callable[[str], None]:
 
 def make(shell: Any, magic: str, options: Options, source: str) -> Command:
     """The cell's source as a command. Its first line is the one with the magic."""
-    number = shell.execution_count
+    number = _number(shell)
     if options.name is None:
         options = dataclasses.replace(options, name=f"cell {number}")
     return _made("python" if magic == "program" else magic, options, source, f"cell [{number}]", 2)
+
+
+def _number(shell: Any) -> int:
+    """The number that the front end shows beside the cell that runs. Since IPython 9 the count is ahead."""
+    stored = len(shell.history_manager.input_hist_raw) - 1
+    return min(shell.execution_count, stored) or int(shell.execution_count)
 
 
 def _made(language: str, options: Options, source: str, label: str, first_line: int) -> Command:
