@@ -11,17 +11,21 @@ from typing import Protocol
 
 from labkit.conductor import quiet
 from labkit.conductor.outputs import Outputs
-from labkit.conductor.start import become, check_proc, filled_pipe, find_program
+from labkit.conductor.start import become, check_proc, filled_pipe, find_program, own_processor
 from labkit.conductor.stops import Stops
-from labkit.conductor.tasks import READY, Image, Led, Made, Task
+from labkit.conductor.tasks import READY, STANDING, Image, Led, Made, Task
 from labkit.conductor.times import time_limit
 from labkit.kernel import ptrace
-from labkit.kernel.calls import SENDS_SIGNALS
+from labkit.kernel.calls import OUTPUT_FD, SENDS_SIGNALS
 from labkit.programs import Command
 
 
 class Forks(Protocol):
-    """What starts a program from a warm interpreter."""
+    """What starts a program in this process's stead."""
+
+    @property
+    def is_warm(self) -> bool:
+        """True: an interpreter that has started already. False: the new process executes the program."""
 
     def fork(self, fds: Sequence[int]) -> int:
         """The pid of a new process, which waits for a byte on the first of these."""
@@ -38,13 +42,13 @@ class Conductor(Stops):
         seconds: float = 30.0,
         stdin: str | None = None,
         outputs: Outputs | None = None,
-        warm: Mapping[int, Forks] | None = None,
+        forks: Mapping[int, Forks] | None = None,
     ) -> None:
         super().__init__(outputs or Outputs(len(commands)), everything)
         self._own_outputs = outputs is None
         self.commands = commands
-        self.warm = warm or {}
-        """Programs (by number) that are forked from a warm interpreter."""
+        self.forks = forks or {}
+        """Programs (by number) that another starts for us."""
         self.stdin = stdin
         """What every program reads; None: nothing."""
         self.now = 0.0
@@ -63,7 +67,7 @@ class Conductor(Stops):
         check_proc()
         self._old_mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
         self._old_cpus = os.sched_getaffinity(0)
-        os.sched_setaffinity(0, {_processor(self._old_cpus)})
+        _stay_on({own_processor()})
         ptrace.adopt_orphans()
         try:
             for index, command in enumerate(self.commands):
@@ -77,7 +81,7 @@ class Conductor(Stops):
         self.kill()
         if self._own_outputs:
             self.outputs.close()
-        os.sched_setaffinity(0, self._old_cpus)
+        _stay_on(self._old_cpus)
         signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
 
     def kill(self) -> None:
@@ -104,8 +108,9 @@ class Conductor(Stops):
         path = find_program(command)
         go, come = os.pipe()
         given = filled_pipe(self.stdin) if self.stdin is not None else os.open(os.devnull, os.O_RDONLY)
-        if index in self.warm:
-            pid = self.warm[index].fork([go, given, *self.outputs.slaves(index)])
+        forks = self.forks.get(index)
+        if forks is not None:
+            pid = forks.fork([go, given, *self.outputs.slaves(index)])
         else:
             pid = os.fork()
             if pid == 0:
@@ -121,11 +126,12 @@ class Conductor(Stops):
         ptrace.seize(pid)
         task.state = "running"
         task.quiet = True
-        if index in self.warm:
+        warm = forks is not None and forks.is_warm
+        if warm:
             self._stand_new(task)
         os.write(come, b"!")
         os.close(come)
-        if index not in self.warm:
+        if not warm:
             self._wait_exec(task)
 
     def _stand_new(self, task: Task) -> None:
@@ -209,19 +215,25 @@ class Conductor(Stops):
 
     def _settle(self, everybody: bool = False) -> None:
         """Until every task stands at a stop, has ended, or is proven asleep."""
-        pause_s = _FIRST_PAUSE_S
+        pause_s, given_way = _FIRST_PAUSE_S, 0
         running = any(t.state in ("running", "unborn") for t in self.tasks.values())
         while True:
-            if running:
+            if running and given_way < _GIVE_WAY:
+                os.sched_yield()
+                given_way += 1
+            elif running:
                 _await_child(pause_s)
                 pause_s = min(pause_s * 1.5, _LAST_PAUSE_S)
             while self._take_event():
                 self._check_output()
+                if not everybody and self._only_one_stands():
+                    return
             if self._writes() and self.outputs.drain():
                 continue
-            busy = [t for t in self.tasks.values() if not self._still(t, everybody)]
+            at_once = given_way < _GIVE_WAY
+            busy = [t for t in self.tasks.values() if not self._still(t, everybody, at_once)]
             if busy:
-                busy = [t for t in busy if not self._still(t, everybody)]
+                busy = [t for t in busy if not self._still(t, everybody, at_once)]
             if not busy and not self._take_event():
                 return
             running = bool(busy)
@@ -229,13 +241,23 @@ class Conductor(Stops):
                 self._check_patience(busy)
                 self.outputs.drain()
 
+    def _only_one_stands(self) -> bool:
+        """There is one task alone, and it stands at a stop: nothing else can happen."""
+        if len(self.tasks) != 1:
+            return False
+        (task,) = self.tasks.values()
+        return task.state in STANDING
+
     def _writes(self) -> bool:
         """Somebody may be waiting for room in a terminal of ours."""
-        return any(t.quiet and t.state == "running" for t in self.tasks.values())
+        return any(
+            t.quiet and t.state == "running" and t.call is not None and t.call.name in OUTPUT_FD
+            for t in self.tasks.values()
+        )
 
-    def _still(self, task: Task, everybody: bool) -> bool:
+    def _still(self, task: Task, everybody: bool, at_once: bool) -> bool:
         if task.state == "running":
-            return self._fell_asleep(task)
+            return self._fell_asleep(task, at_once)
         if task.state == "asleep":
             if self._witness(task).still_asleep(task.counter, task.in_vfork):
                 return True
@@ -245,8 +267,12 @@ class Conductor(Stops):
             return self._witness(task).state() in "tT"
         return task.state != "unborn"
 
-    def _fell_asleep(self, task: Task) -> bool:
-        counter = self._witness(task).asleep(task.in_vfork)
+    def _fell_asleep(self, task: Task, at_once: bool) -> bool:
+        """With `at_once`, only where it is certain without letting some time pass."""
+        witness = self._witness(task)
+        counter = witness.asleep(task.in_vfork)
+        if at_once and counter is not None and not (task.in_vfork or witness.for_others()):
+            return False
         if counter is not None and counter == task.counter:
             task.state = "asleep"
             return True
@@ -285,6 +311,8 @@ class Conductor(Stops):
         return None if seconds is None else self.now + seconds
 
 
+_GIVE_WAY = 20
+"""How often to give way to the task that goes on, which has the same processor, before sleeping for it."""
 _FIRST_PAUSE_S, _LAST_PAUSE_S = 0.0003, 0.002
 """How long to wait for a stop before asking whether the task sleeps: a stop ends the wait at once."""
 
@@ -297,8 +325,9 @@ class TooMuchOutput(Exception):
     """More was written than is kept."""
 
 
-def _processor(allowed: set[int]) -> int:
-    return sorted(allowed)[os.getpid() % len(allowed)]
+def _stay_on(processors: set[int]) -> None:
+    if os.sched_getaffinity(0) != processors:  # to ask costs little, to set it much
+        os.sched_setaffinity(0, processors)
 
 
 def _await_child(seconds: float) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import signal
 
 from labkit.conductor.tasks import Effect, Task
 
 STOPPING = (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 _IGNORED_BY_DEFAULT = (signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGCONT)
+_NAMES = ("SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt")
+_MASKS = re.compile(rb"^(SigPnd|ShdPnd|SigBlk|SigIgn|SigCgt):\s*(\w+)", re.MULTILINE)
 
 
 def effect(task: Task, number: int) -> Effect:
@@ -35,10 +38,9 @@ def only_ignored(task: Task) -> bool:
 
 
 def _masks(pid: int, tid: int) -> dict[str, int]:
-    names = ("SigPnd", "ShdPnd", "SigBlk", "SigIgn", "SigCgt")
     try:
-        with open(f"/proc/{pid}/task/{tid}/status", encoding="utf-8", errors="replace") as file:
-            fields = dict(line.split(":", 1) for line in file if ":" in line)
+        with open(f"/proc/{pid}/task/{tid}/status", "rb", buffering=0) as file:
+            found = _MASKS.findall(file.read())
     except OSError:
-        return dict.fromkeys(names, 0)
-    return {name: int(fields[name], 16) for name in names}
+        return dict.fromkeys(_NAMES, 0)
+    return {name.decode(): int(mask, 16) for name, mask in found}

@@ -56,6 +56,12 @@ def check_proc() -> None:
         raise LabError(f"Films can be made on x86-64 and arm64, and this machine is {MACHINE}.")
 
 
+def own_processor() -> int:
+    """The processor that this process leads programs on: they, and all that starts them, belong there."""
+    allowed = os.sched_getaffinity(0)
+    return sorted(allowed)[os.getpid() % len(allowed)]
+
+
 def filled_pipe(text: str) -> int:
     """The end to read of a pipe that holds `text`, and ends after it."""
     reading, writing = os.pipe()

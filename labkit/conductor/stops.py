@@ -189,9 +189,8 @@ class Stops(Family):
 
     def _made_child(self, task: Task, event: int) -> None:
         tid = ptrace.event_message(task.tid)
-        group = _thread_group(tid)
         known = self.tasks.pop(tid, None)
-        if group == task.process.pid and tid != group:
+        if event == ptrace.EVENT_CLONE and os.path.exists(f"/proc/{task.process.pid}/task/{tid}"):
             child = self._new_task(tid, task.process)
             child.number = max(t.number for t in task.process.tasks.values() if t is not child) + 1
         else:
@@ -231,14 +230,6 @@ class Stops(Family):
     def _note(self, task: Task, call: Made) -> None:
         if call.name in ("alarm", "setitimer", "timer_settime", "timerfd_settime"):
             self.armed = True
-
-
-def _thread_group(tid: int) -> int:
-    with open(f"/proc/{tid}/status", "rb") as file:
-        for line in file:
-            if line.startswith(b"Tgid:"):
-                return int(line.split()[1])
-    raise ProcessLookupError(tid)
 
 
 def _nothing(task: Task, call: Made) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from labkit.kernel.calls import CALLS, Call
+from labkit.kernel.numbers import number
 
 State: TypeAlias = Literal[
     "unborn",  # made, not yet at its first stop
@@ -24,6 +25,8 @@ Effect: TypeAlias = Literal["handler", "ignored", "ends", "stops"]
 """What a signal does to a process."""
 
 READY: frozenset[State] = frozenset({"new", "call", "ready", "signal"})
+STANDING: frozenset[State] = READY | {"fired"}
+"""Held at a stop, where nothing but SIGKILL can move it."""
 
 
 @dataclass(slots=True)
@@ -137,16 +140,32 @@ class Task:
         return (*self.process.path, -self.number) if self.number > 1 else self.process.path
 
 
+_FOR_OTHERS = frozenset(
+    number(name)
+    for name in (
+        *("wait4", "waitid", "pause", "rt_sigsuspend", "rt_sigtimedwait", "futex", "semop", "semtimedop"),
+        *("msgsnd", "msgrcv", "mq_timedsend", "mq_timedreceive", "nanosleep", "clock_nanosleep"),
+        *("poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2", "flock"),
+    )
+)
+"""Numbers of the calls in which one sleeps only until another process, a signal or time ends it."""
+_BY_DESCRIPTOR = frozenset(number(name) for name in ("read", "write", "readv", "writev"))
+"""Calls in which one sleeps for others, too, if the descriptor is not that of a file on a disk."""
+
+
 class Witness:
     """Reads from /proc whether a task sleeps, without disturbing it.
 
     One look at its state is not enough: a task is for an instant asleep also where it will go on by
     itself. It sleeps for good when state, time used and call stay the same over a sequence of readings.
+    In a call where a disk, say, or a server of files may be what is waited for, some time must pass, too.
     """
 
     def __init__(self, pid: int, tid: int) -> None:
         self._folder = f"/proc/{pid}/task/{tid}"
         self._files: list[int] = []
+        self._call = b""
+        """What `syscall` said when it was last read."""
         try:
             for name in ("stat", "schedstat"):
                 self._open(name)
@@ -184,11 +203,27 @@ class Witness:
         if self._stat()[0] != wanted:
             return None
         counter = self._read(1)
-        if not uninterruptible and (not self._may_see_call() or self._read(2).startswith(b"running")):
+        if not uninterruptible and not self._in_call():
             return None
         if self._stat()[0] != wanted or self._read(1) != counter:
             return None
         return counter
+
+    def _in_call(self) -> bool:
+        self._call = self._read(2) if self._may_see_call() else b"running"
+        return not self._call.startswith(b"running")
+
+    def for_others(self) -> bool:
+        """True: in the call that it was seen asleep in, one waits for other processes, and not for a device."""
+        number, *args = self._call.split()[:2]
+        if int(number) in _FOR_OTHERS:
+            return True
+        if int(number) not in _BY_DESCRIPTOR or not args:
+            return False
+        try:
+            return not os.readlink(f"{self._folder}/fd/{int(args[0], 16)}").startswith("/")
+        except OSError:
+            return False
 
     def cpu_seconds(self) -> float:
         """How long it has computed, in all."""

@@ -19,7 +19,7 @@ from labkit.exploration import Exploration, Outcome
 from labkit.explore import Options
 from labkit.explore.footprint import Footprint
 from labkit.explore.schedule import Decision, Notice, Noticed, NotRepeatable, Redundant, Run, TooLong
-from labkit.explore.warm import Warm, can_be_warmed
+from labkit.explore.warm import Spawner, Warm, can_be_warmed
 from labkit.kernel.ptrace import die_with_parent
 from labkit.programs import Command
 from labkit.scene import Limit
@@ -57,23 +57,24 @@ class Runner:
         self.commands = commands
         self.options = options
         self.outputs: Outputs | None = None
-        self.warm: dict[int, Warm] | None = None
+        self.forks: dict[int, Spawner] | None = None
 
     def close(self) -> None:
         """Give the terminals back. A worker begins with this: those it inherits are its parent's."""
         if self.outputs is not None:
             self.outputs.close()
             self.outputs = None
-        for warm in (self.warm or {}).values():
-            warm.close()
-        self.warm = None
+        for fork in (self.forks or {}).values():
+            fork.close()
+        self.forks = None
 
-    def _warm(self) -> dict[int, Warm]:
-        """Warm interpreters for those programs that can have one."""
-        if self.warm is None:
-            numbered = enumerate(self.commands)
-            self.warm = {number: Warm(command) for number, command in numbered if can_be_warmed(command)}
-        return self.warm
+    def _forks(self) -> dict[int, Spawner]:
+        """What starts each program: a warm interpreter for those that can have one."""
+        if self.forks is None:
+            self.forks = {}
+            for number, command in enumerate(self.commands):
+                self.forks[number] = Warm(command) if can_be_warmed(command) else Spawner(command)
+        return self.forks
 
     def _terminals(self) -> Outputs:
         """The same terminals for every run: they are empty, and nobody else has them."""
@@ -91,7 +92,7 @@ class Runner:
             seconds=self.options.seconds,
             stdin=self.options.stdin,
             outputs=self._terminals(),
-            warm=self._warm(),
+            forks=self._forks(),
         )
         conductor.on_call = watcher.leftovers.before
         conductor.on_done = watcher.leftovers.after

@@ -12,12 +12,14 @@ import sys
 def _serve(control, marker, access):
     """In the zygote: fork for each request. Returns in the children only."""
     import _socket
+    import gc
     import signal
     import struct
 
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     socket = _socket.socket(fileno=control)
-    filter_program = socket.recv(65536)
+    go_under_filter = _filter(socket.recv(65536))
+    gc.freeze()  # what is here now is never looked through again: a child shares the memory it lies in
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
         word, ancillary, _flags, _address = socket.recvmsg(1, 1024)
         if not word:
@@ -26,29 +28,40 @@ def _serve(control, marker, access):
         pid = os.fork()
         if pid == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            _become(given, filter_program)
+            _become(given, go_under_filter)
             return
         for fd in given:
             os.close(fd)
         socket.send(struct.pack("=i", pid))
 
 
-def _become(given, filter_program):
-    """In a child: wait to be seized, take what was given as input and output, go under the filter."""
-    import ctypes
+def _filter(code):
+    """What puts its caller under this filter. `ctypes` itself would be much to carry into each program."""
+    import array
     import struct
 
+    import _ctypes
+
+    kept = array.array("B", code)
+    header = struct.pack("@HP", len(code) // 8, kept.buffer_info()[0])
+    prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")
+
+    def go_under_filter():
+        _ctypes.call_function(prctl, (38, 1, 0, 0, 0))
+        return kept and _ctypes.call_function(prctl, (22, 2, header, 0, 0)) == 0
+
+    return go_under_filter
+
+
+def _become(given, go_under_filter):
+    """In a child: wait to be seized, take what was given as input and output, go under the filter."""
     go, *streams = given
     os.setsid()
     os.read(go, 1)
     for target, fd in enumerate(streams):
         os.dup2(fd, target)
     os.closerange(3, 1 << 20)
-    libc = ctypes.CDLL(None)
-    code = ctypes.create_string_buffer(filter_program, len(filter_program))
-    header = struct.pack("@HP", len(filter_program) // 8, ctypes.addressof(code))
-    libc.prctl(38, 1, 0, 0, 0)
-    if libc.prctl(22, 2, ctypes.create_string_buffer(header, len(header)), 0, 0) != 0:
+    if not go_under_filter():
         os._exit(127)
 
 
