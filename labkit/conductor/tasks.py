@@ -214,11 +214,11 @@ class Witness:
         return not self._call.startswith(b"running")
 
     def for_others(self) -> bool:
-        """True: in the call that it was seen asleep in, one waits for other processes, and not for a device."""
-        number, *args = self._call.split()[:2]
-        if int(number) in _FOR_OTHERS:
+        """True: in the call that it was seen asleep in, one waits for other processes, not for a device."""
+        called, *args = self._call.split()[:2] or [b"-1"]
+        if int(called) in _FOR_OTHERS:
             return True
-        if int(number) not in _BY_DESCRIPTOR or not args:
+        if int(called) not in _BY_DESCRIPTOR or not args:
             return False
         try:
             return not os.readlink(f"{self._folder}/fd/{int(args[0], 16)}").startswith("/")

@@ -5,13 +5,12 @@ waits to be seized, goes under the filter and becomes the program. It is there b
 of the one who explores takes longer than all that a short program does.
 """
 
+import _socket
 import ctypes
 import os
 import signal
 import struct
 import sys
-
-import _socket
 
 
 def serve(socket, path, argv):

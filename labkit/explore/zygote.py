@@ -37,14 +37,13 @@ def _serve(control, marker, access):
 
 def _filter(code):
     """What puts its caller under this filter. `ctypes` itself would be much to carry into each program."""
+    import _ctypes
     import array
     import struct
 
-    import _ctypes
-
     kept = array.array("B", code)
     header = struct.pack("@HP", len(code) // 8, kept.buffer_info()[0])
-    prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")
+    prctl = _ctypes.dlsym(_ctypes.dlopen(None, 0), "prctl")  # type: ignore[arg-type]
 
     def go_under_filter():
         _ctypes.call_function(prctl, (38, 1, 0, 0, 0))
