@@ -13,6 +13,7 @@ from typing import Any
 import graphviz
 
 from labkit.draw.palette import FILLS, FONT, GREY, INK, SIZE
+from labkit.draw.picture import fitted
 
 NO_DOT = "(To draw this figure anew, install graphviz: sudo apt install graphviz.)"
 
@@ -73,7 +74,7 @@ def figure(about: str, *, direction: str = "LR") -> Figure:
 
 def _described(drawn: str, about: str) -> str:
     """The SVG alone, with its description, and without graphviz's comments and titles."""
-    drawn = drawn[drawn.index("<svg") :]
+    drawn = fitted(drawn[drawn.index("<svg") :])
     drawn = re.sub(r"<!--.*?-->\s*|<title>.*?</title>\s*", "", drawn, flags=re.DOTALL)
     return drawn.replace(
         "<svg", f'<svg style="max-width:100%;height:auto" role="img" aria-label="{html.escape(about)}"', 1

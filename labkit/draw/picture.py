@@ -34,7 +34,9 @@ from labkit.words import printable
 _DOT_SECONDS = 10
 _BAR_POINTS = 150
 _PAGE_POINTS = 1000
-"""About as wide as a notebook's page shows at full size."""
+"""About as wide as a notebook's page can show, shrunk, and still be read."""
+_COLUMN_POINTS = 660
+"""The width of a page's text. Some pages cut off what is wider, and do not shrink it."""
 
 
 def dot(scene: Scene, *, times: bool = False) -> str:
@@ -103,7 +105,16 @@ def _named(drawn: str, what: Sketch) -> str:
     """For those who hear a picture."""
     said = " ".join(["Processes and what they share.", *what.findings])
     attributes = f'role="img" aria-label="{html.escape(said)}" style="max-width:100%;height:auto"'
-    return drawn.replace("<svg ", f"<svg {attributes} ", 1)
+    return fitted(drawn).replace("<svg ", f"<svg {attributes} ", 1)
+
+
+def fitted(drawn: str) -> str:
+    """graphviz's SVG, shown no wider than a page's text."""
+    size = re.search(r'<svg width="([0-9.]+)pt" height="([0-9.]+)pt"', drawn)
+    if size is None or float(size[1]) <= _COLUMN_POINTS:
+        return drawn
+    height = float(size[2]) * _COLUMN_POINTS / float(size[1])
+    return drawn.replace(size[0], f'<svg width="{_COLUMN_POINTS}pt" height="{height:.0f}pt"', 1)
 
 
 # --- graphviz ---------------------------------------------------------------------------------------
