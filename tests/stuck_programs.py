@@ -56,6 +56,24 @@ BOTH_WRITE = """
     os.close(r1), os.close(w2)
     os.write(w1, b"x" * 200_000)
 """
+FULL_LINE = """
+    import os, socket
+    r, w = os.pipe()
+    door = socket.socket(socket.AF_UNIX)
+    door.bind("\\0" + str(os.getpid()))
+    door.listen(0)
+    if os.fork() == 0:
+        os.close(r)
+        name = door.getsockname()
+        door.close()
+        clients = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+        for client in clients:
+            client.connect(name)
+        os.write(w, b"all there")
+        os._exit(0)
+    os.close(w)
+    os.read(r, 9)
+"""
 WAIT_BEFORE_READ = """
     import subprocess, sys
     command = [sys.executable, "-c", "print('x' * 200_000)"]

@@ -24,6 +24,7 @@ from stuck_programs import (
     CROSSED_SYSV,
     CROSSED_THREADS,
     FORGOTTEN,
+    FULL_LINE,
     HELD_BY_PARENT,
     LOCKED_TWICE,
     MUTEX_TWICE,
@@ -57,6 +58,7 @@ HANGS = {
     "crossed semaphores in shared memory": (CROSSED_SHARED, FAMILY, "in the same order"),
     "a mutex locked twice": (MUTEX_TWICE, {"parent"}, "no other thread that could release it"),
     "threads with crossed locks": (CROSSED_THREADS, {"parent"}, "every thread of `parent` waits for another"),
+    "a full line before accept": (FULL_LINE, FAMILY, "accept in `parent` before it calls read"),
     "a socket pair, both reading": (SOCKET_PAIR, FAMILY, "could send something"),
     "a thread that reads its own pipe": (THREAD_READS, {"parent"}, "holds its only write end itself"),
     "a poll of its own pipe": (OWN_POLL, {"parent"}, "only it itself could make one ready"),
@@ -66,6 +68,15 @@ HANGS = {
 
 CALM: dict[str, tuple[str, str]] = {
     "a server in accept": ("accept", "import socket; s = socket.create_server(('127.0.0.1', 0)); s.accept()"),
+    "a full line before a server that sleeps": ("connect", """
+        import os, socket, time
+        door = socket.socket(socket.AF_UNIX); door.bind(""); door.listen(0)
+        if os.fork() == 0:
+            time.sleep(1000)
+        name = door.getsockname(); door.close()
+        clients = [socket.socket(socket.AF_UNIX) for _ in range(2)]
+        for client in clients: client.connect(name)
+    """),
     "a poll with a timeout": ("select", "import os, select; select.select([os.pipe()[0]], [], [], 1000)"),
     "a handler for an alarm": ("read", """
         import os, signal

@@ -88,10 +88,20 @@ def parse_inet_address(raw: bytes) -> tuple[str, int] | None:
     return None
 
 
+UNIX_ADDRESS_BYTES = 110
+"""The size of a `sockaddr_un`."""
+
+
 def parse_unix_address(raw: bytes) -> bytes | None:
     """The name in a raw `sockaddr_un`: abstract ones begin with a zero byte; None when unnamed."""
     name = raw[2:]
     return name if name[:1] == b"\0" else name.rstrip(b"\0") or None
+
+
+def peer_pid(fd: int) -> int:
+    """SO_PEERCRED: who called connect, socketpair or, of a listener, listen; 0 when not of our /proc."""
+    pid: int = struct.unpack("=3i", option(fd, socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0]
+    return pid
 
 
 def receivable(fd: int) -> int | None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import socket
+import sys
 
 from labkit.errors import NotVisible, Vanished
 from labkit.kernel import namespaces, sockets
@@ -26,6 +28,18 @@ def descriptors(look: Look, held: list[Held]) -> None:
 def objects(look: Look) -> None:
     """The connections that were closed and are not over yet."""
     departed.describe(look)
+
+
+def listener(look: Look, pid: int, arguments: tuple[int, ...]) -> str | None:
+    """The listening Unix socket whose line a `connect` stands before, when it is in the picture."""
+    raw = look.memory(pid, arguments[1], min(arguments[2] & 0xFFFFFFFF, calls.UNIX_ADDRESS_BYTES))
+    if raw is None or int.from_bytes(raw[:2], sys.byteorder) != socket.AF_UNIX:
+        return None
+    name = sockets.shown_name(calls.parse_unix_address(raw))
+    for thing in look.objects.values():
+        if isinstance(thing, UnixSocket) and thing.state == "listening" and thing.path == name:
+            return thing.id
+    return None
 
 
 def _by_namespace(held: list[Held]) -> list[Rows]:

@@ -19,6 +19,7 @@ from typing import Any
 
 from labkit.errors import Vanished
 from labkit.kernel import files, proc
+from labkit.kernel import socket_calls as calls
 from labkit.look import Look
 from labkit.look.scan import KEPT_NS
 from labkit.scene import EventFd, InetSocket, Memory, PosixSem, UnixSocket
@@ -55,7 +56,21 @@ def _slept_on(look: Look) -> Iterator[str]:
 
 def _socket(look: Look, socket: UnixSocket | InetSocket) -> bool | None:
     number = _identity(look, socket.kind, socket.id)
-    return look.outside.others(b"socket:[%d]" % number, made_inside=socket.peer in look.objects)
+    listens = isinstance(socket, UnixSocket) and socket.state == "listening"
+    inside = _is_ours(look, socket.id) if listens else socket.peer in look.objects
+    return look.outside.others(b"socket:[%d]" % number, made_inside=inside)
+
+
+def _is_ours(look: Look, listener: str) -> bool:
+    """Was it a process of the picture that called listen(2)? The kernel has kept who it was."""
+    for (pid, fd), id in look.placed.items():
+        if id == listener:
+            try:
+                with look.copy(pid, fd) as copy:
+                    return calls.peer_pid(copy) in look.seen
+            except (Vanished, OSError):
+                continue
+    return False
 
 
 def _identity(look: Look, kind: str, id: str) -> Any:

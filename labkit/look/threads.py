@@ -192,6 +192,11 @@ def _object(look: Look, pid: int, waiting: blocked.Waiting) -> str | None:
         found = ask(look, pid, waiting.call, waiting.fd, waiting.arguments) if ask else None
         if found is not None:
             return str(found)
+    if waiting.call == "connect":
+        ask = parts.find("sockets", "listener")
+        found = ask(look, pid, waiting.arguments) if ask else None
+        if found is not None:
+            return str(found)
     return look.placed.get((pid, waiting.fd))
 
 
@@ -246,15 +251,25 @@ def _children(look: Look, pid: int, waiting: blocked.Waiting) -> tuple[int, ...]
     if waiting.children is None:
         return None
     kind, number = waiting.children
-    if kind == "pidfd":
-        kind, number = "pid", _pid_of(look.row(pid, number))
     mine = [other for other, seen in look.seen.items() if seen.stat.ppid == pid]
+    if kind == "pidfd":
+        return tuple(other for other in mine if other == _pid_of(look.row(pid, number)))
     if kind == "pid":
-        return tuple(other for other in mine if other == number)
+        return tuple(other for other in mine if _its_number(other, pid, b"NSpid") == number)
     if kind == "group":
-        group = number or look.seen[pid].stat.pgrp
-        return tuple(other for other in mine if look.seen[other].stat.pgrp == group)
+        number = number or _its_number(pid, pid, b"NSpgid")
+        return tuple(other for other in mine if _its_number(other, pid, b"NSpgid") == number)
     return tuple(mine)
+
+
+def _its_number(pid: int, looker: int, line: bytes) -> int:
+    """The number of a process (or of its group) where another lives: in a room it is not the one we know."""
+    try:
+        there = len(proc.parse_numbers(proc.read(b"/proc/%d/status" % looker), line))
+        numbers = proc.parse_numbers(proc.read(b"/proc/%d/status" % pid), line)
+    except Vanished:
+        return -1
+    return numbers[there - 1] if 0 < there <= len(numbers) else pid
 
 
 def _pid_of(held: Held | None) -> int:

@@ -54,6 +54,18 @@ def _say_writes(seen: Seen, ending: Ending, who: str) -> str:
     return f"{who}: {full}, and only {listing(readers, 'or')} could read from it"
 
 
+def _connects(seen: Seen, ending: Ending) -> bool:
+    return ending.blocked.call == "connect" and isinstance(thing(seen, ending), UnixSocket)
+
+
+def _say_connects(seen: Seen, ending: Ending, who: str) -> str:
+    listener = ending.blocked.object
+    able = listing([holder(seen, p, listener, "") for p in ending.by if p != ending.pid], "or")
+    if ending.by == (ending.pid,):
+        able = f"it itself ({descriptors(ends(seen, ending.pid, listener, ''))})"
+    return f"{who}: the line before {listener} is full, and only {able} could accept from it"
+
+
 def _talks(seen: Seen, ending: Ending) -> bool:
     return isinstance(thing(seen, ending), (UnixSocket, InetSocket))
 
@@ -146,6 +158,7 @@ _WAYS: list[tuple[Callable[[Seen, Ending], bool], Callable[[Seen, Ending, str], 
     (is_lock, _say_lock),
     (reads, _say_reads),
     (_writes, _say_writes),
+    (_connects, _say_connects),
     (_talks, _say_talks),
     (_counts, _say_counts),
 ]

@@ -97,6 +97,8 @@ def _who(seen: Seen, pid: int, blocked: Blocked) -> _Who:
         return _lock(seen, pid, object)
     if isinstance(object, PosixMq):
         return seen.holders(object.id) - {pid}, Proof.OPEN, (), 0
+    if blocked.call == "connect":
+        return _line(seen, object)
     if blocked.call in READS:
         return _ready(seen, pid, object, reading=True)
     if blocked.call in WRITES:
@@ -170,6 +172,15 @@ def _socket(seen: Seen, pid: int, socket: UnixSocket | InetSocket, reading: bool
         moving or seen.hidden or seen.in_flight or _strangers_can_send(socket)
     )  # fmt: skip
     return by, _own_pipe(seen, pid, by, proven), own - {pid}, 0
+
+
+def _line(seen: Seen, object: AnyObject | None) -> _Who:
+    """A full line before a listener moves only when somebody accepts."""
+    if not isinstance(object, UnixSocket) or object.state != "listening":
+        return _NOT_KNOWN
+    full = (object.waiting or 0) > (object.backlog or 0)
+    proven = full and object.others is False and not seen.hidden and not seen.in_flight
+    return set(seen.holders(object.id)), Proof.CLOSED if proven else Proof.OPEN, (), 0
 
 
 def _strangers_can_send(socket: UnixSocket | InetSocket) -> bool:

@@ -13,6 +13,7 @@ def remedy(seen: Seen, knot: list[Ending]) -> str:
         _close_own_end(seen, knot)
         or _close_before_wait(seen, knot)
         or _read_before_wait(seen, knot)
+        or _accept_first(seen, knot)
         or _one_after_the_other(seen, knot)
     )
 
@@ -67,6 +68,16 @@ def _read_before_wait(seen: Seen, knot: list[Ending]) -> str | None:
             return (
                 f"let {quoted(holder, seen.scene)} do its part before it calls {waiting[holder].blocked.call}"
             )
+    return None
+
+
+def _accept_first(seen: Seen, knot: list[Ending]) -> str | None:
+    """Who stands before a full line, and who alone could accept does something else."""
+    doing = {e.pid: e for e in knot}
+    for ending in knot:
+        server = next((p for p in ending.by if p in doing and p != ending.pid), None)
+        if ending.blocked.call == "connect" and server is not None:
+            return f"accept in {quoted(server, seen.scene)} before it calls {doing[server].blocked.call}"
     return None
 
 
