@@ -73,7 +73,7 @@ class Story(NamedTuple):
             if edge == "in":
                 found |= {((min(one, (who, word))), max(one, (who, word))) for one in inside}
                 inside.append((who, word))
-            elif edge == "out":
+            elif edge == "out" and (who, word) in inside:
                 inside.remove((who, word))
         return found
 
@@ -137,6 +137,8 @@ def _events(outcome: Outcome, names: Sequence[str]) -> tuple[tuple[str, str], ..
         if line.startswith("!"):
             fail(f"Your code raised {printable(line[1:].split(':')[0], 60)}.", printable(line[1:], 500))
         number, _, what = line.partition(" ")
+        if not number.isdecimal() or int(number) >= len(names):
+            fail("Something was written that no process of the referee's says.", printable(line, 200))
         events.append((names[int(number)], what))
     return tuple(events)
 
