@@ -63,6 +63,13 @@ def test_crossed_semaphores_are_found_to_deadlock(exhaustive):
     assert "`child 2` waits in semop" in sentence
 
 
+def test_schedules_leave_no_descriptors_open():
+    explored(c("semaphores", "crossed"), jobs=1)
+    before = len(os.listdir("/proc/self/fd"))
+    explored(c("semaphores", "crossed"), jobs=1)
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_three_philosophers_deadlock_one_by_one_and_not_together():
     assert set(outputs(explored(c("semaphores", "philosophers", "3")))) == {"done", "deadlock"}
     together = explored(c("semaphores", "together", "3"))

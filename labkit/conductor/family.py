@@ -63,7 +63,9 @@ class Family:
             self._forget(caller)
             caller.tid, caller.number, caller.state = process.pid, 1, "running"
             process.tasks[process.pid] = self.tasks[process.pid] = caller
-        caller.witness = None
+        if caller.witness is not None:
+            caller.witness.close()
+            caller.witness = None
         quiet.prepare(process.image, process.pid, marked=False)
         process.shown.clear()
         ptrace.resume_to_exit(process.pid)
