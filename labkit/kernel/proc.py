@@ -16,6 +16,9 @@ Some facts about /proc (proc(5)):
   lines of the object's own: `tfd`, `eventfd-count`, `sigmask`, `lock`, `scm_fds`.
 - `stat` field 52, `exit_code`, is shown to those who may ptrace; for a zombie always by its parent's
   `wait` first. The value is the one `wait` gives.
+- `status` has the lines `NSpid` and `NSpgid` (since 4.1): the numbers of a process and of its group in
+  every PID namespace from that of the /proc mount down to its own. A pid among the arguments of a call
+  is a number in the *caller's* namespace.
 - `exe`, `fd`, `maps`, `syscall` of another user's process say EACCES or EPERM.
 
 What follows for us: `parse_*` functions are pure and never fail on what a kernel can write;
@@ -158,6 +161,12 @@ def parse_status(text: bytes) -> Status:
         mask(b"SigIgn"),
         mask(b"SigCgt"),
     )
+
+
+def parse_numbers(text: bytes, name: bytes) -> tuple[int, ...]:
+    """A line such as `NSpid` of `/proc/PID/status`: a number for each PID namespace, ours first."""
+    start = text.find(b"\n" + name + b":") + 1
+    return tuple(int(word) for word in text[start : text.find(b"\n", start)].split()[1:]) if start else ()
 
 
 def read_leader(pid: int) -> int:
