@@ -7,14 +7,16 @@ theirs: the descriptors through which the judge hears of an answer are no part o
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from labkit import draw
 from labkit.scene import Process, Scene
 
 MOST_LINES = 24
+PIDS = ("pid", "ppid", "tid", "for", "children")
+"""The keys of a scene under which there are pids and tids."""
 OURS_FROM = 200
 """Descriptors from this number on are the nursery's (`nursery.HIGH`)."""
 
@@ -40,7 +42,7 @@ def describe(scene: Scene) -> Said:
 
 def _doing(process: Process, scene: Scene) -> str:
     if process.blocked:
-        return f"`{process.name}` is {draw.describe(process.blocked, scene)}"
+        return f"`{process.name}` is {draw.describe(process.blocked, scene, times=False)}"
     return f"`{process.name}` is {process.state}"
 
 
@@ -48,8 +50,25 @@ def picture(scene: Scene) -> str:
     """The scene as text, short enough for a report; nothing when there is nothing to see."""
     if not scene.processes:
         return ""
+    scene = _numbered(scene)
     lines = _plain(draw.text(_theirs(scene), times=False), scene).splitlines()
     return "\n".join(lines[:MOST_LINES])
+
+
+def _numbered(scene: Scene) -> Scene:
+    """The scene with 1, 2, 3… for pids and tids: how long a line is, and where it is cut, depends on them."""
+    tids = [thread.tid for process in scene.processes for thread in process.threads]
+    names = dict.fromkeys([*(process.pid for process in scene.processes), *tids])
+    numbers = {old: new for new, old in enumerate(names, 1)}
+    return Scene.from_dict(_renamed(scene.to_dict(), numbers))
+
+
+def _renamed(value: Any, numbers: Mapping[int, int], key: str = "") -> Any:
+    if isinstance(value, dict):
+        return {key: _renamed(item, numbers, key) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_renamed(item, numbers, key) for item in value]
+    return numbers.get(value, value) if key in PIDS else value
 
 
 def _plain(text: str, scene: Scene) -> str:
