@@ -160,6 +160,6 @@ def run_masters(solutions: Path) -> None:
     for path in sorted(solutions.glob("*.ipynb")):
         notebook: Any = nbformat.read(path, as_version=4)  # type: ignore[no-untyped-call]
         here = {"metadata": {"path": str(solutions)}}
-        NotebookClient(notebook, resources=here, record_timing=False).execute()
+        NotebookClient(notebook, resources=here, record_timing=False, coalesce_streams=True).execute()
         notebook.metadata.pop("language_info", None)
         notebooks.write(path, json.loads(nbformat.writes(notebook)))  # type: ignore[no-untyped-call]

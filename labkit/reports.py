@@ -30,11 +30,16 @@ class Result:
         """All or nothing: a criterion is as small as its points."""
         return self.out_of if self.held else 0
 
+    @property
+    def silent(self) -> bool:
+        """True for what is worth no points and held: a learner need not read it."""
+        return self.held and not self.out_of
+
     def text(self) -> str:
         """`✓ criterion: what was seen. [1/1]`, wrapped, with its picture below."""
         said = f"{self.criterion}: {self.seen}" if self.seen else self.criterion
         mark = "✓" if self.held else "✗"
-        line = f"{mark} {said} [{self.points}/{self.out_of}]"
+        line = f"{mark} {said} [{self.points}/{self.out_of}]" if self.out_of else f"{mark} {said}"
         head = textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=True)
         return "\n".join([head, *_indented(self.picture)])
 
@@ -60,7 +65,8 @@ class Report:
 
     def text(self) -> str:
         """The whole report, as a learner reads it."""
-        lines = [self.exercise, *(result.text() for result in self.results), self.last_line()]
+        shown = (result.text() for result in self.results if not result.silent)
+        lines = [self.exercise, *shown, self.last_line()]
         return "\n".join(lines) + "\n"
 
     def last_line(self) -> str:

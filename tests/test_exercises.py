@@ -102,6 +102,20 @@ def test_no_file_is_without_its_twin() -> None:
     assert topics == set(COURSE.topics())
 
 
+@pytest.mark.parametrize("topic", COURSE.topics())
+def test_the_program_that_a_task_shows_is_the_one_that_is_judged(topic: str) -> None:
+    """Where a check has a `THE_PROGRAM`, a learner is asked about that very text."""
+    path = COURSE.folder / "exercises" / "checks" / f"{topic}.py"
+    shown = re.search(r'^THE_PROGRAM = """\n(.*?)"""$', path.read_text(), re.MULTILINE | re.DOTALL)
+    cells = [cell for file in (COURSE.folder / "exercises").glob("*.ipynb") for cell in texts(file)]
+    assert shown is None or any(shown[1] in text for text in cells)
+
+
+def texts(path: Path) -> list[str]:
+    cells = notebooks.read(path)["cells"]
+    return [notebooks.source(cell) for cell in cells if cell["cell_type"] == "markdown"]
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_no_hint_gives_the_code_away(name: str) -> None:
     lines = {line.strip() for line in MASTERS[name].text.splitlines() if len(line.strip()) > 20}

@@ -74,7 +74,7 @@ def test_a_class_is_graded(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "reports" / "bob.html").read_text()
     assert f"0 of {POINTS['pipes/write_all']}" in page
     assert "0 of 100 bytes arrived" in page
-    assert "pipes/write_all: 4.0 of 8 points on average; 1 nothing yet, 1 solved" in ran.stdout
+    assert "pipes/write_all: 2.0 of 4 points on average; 1 nothing yet, 1 solved" in ran.stdout
 
 
 def test_the_same_class_graded_twice_gets_the_same_points_and_is_judged_once(tmp_path: Path) -> None:
@@ -158,15 +158,15 @@ def test_whatever_is_handed_in_gets_a_status_and_a_sentence(tmp_path: Path) -> N
     found = {who: row for (who, what), row in rows(tmp_path / "out").items() if what == "pipes/write_all"}
     seen = {who: (row["status"], row["points"]) for who, row in found.items()}
     assert seen == {
-        "ann": ("solved", "8"),
+        "ann": ("solved", "4"),
         "big": ("unreadable", "0"),
         "broken": ("unreadable", "0"),
-        "copied": ("solved", "8"),
+        "copied": ("solved", "4"),
         "deleted": ("missing", "0"),
         "empty": ("unreadable", "0"),
         "linked": ("unreadable", "0"),
         "odd": ("nothing yet", "0"),
-        "own name": ("solved", "8"),
+        "own name": ("solved", "4"),
         "renamed": ("unreadable", "0"),
     }
     for who, words in {
@@ -187,7 +187,7 @@ def test_late_work_is_marked_as_late(tmp_path: Path) -> None:
     for due, note in (("2026-11-20T18:00+00:00", "2.0 hours late"), ("2026-11-20T20:00+00:00", "")):
         grade(tmp_path / "in", tmp_path / "out", "--due", due)
         row = rows(tmp_path / "out")["ann", "pipes/write_all"]
-        assert (note in row["note"], row["points"], bool(row["note"])) == (True, "8", bool(note))
+        assert (note in row["note"], row["points"], bool(row["note"])) == (True, "4", bool(note))
 
 
 def test_a_spreadsheet_takes_no_name_for_a_formula(tmp_path: Path) -> None:

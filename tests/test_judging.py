@@ -15,7 +15,7 @@ from labkit.errors import LabError
 from labkit.exercises import Course
 from labkit.judge import sandbox
 from labkit.judge.asking import judge
-from labkit.reports import Report
+from labkit.reports import Report, Result
 
 COURSE = Course(Path(__file__).parents[1], (Path(__file__).parent / "exercises",))
 
@@ -304,3 +304,10 @@ def test_no_criterion_meets_the_objects_of_another() -> None:
     said = report("twice", make)
     assert [result.held for result in said.results] == [True, True, False]
     assert said.results[2].seen == "It left a System V shared memory segment."
+
+
+def test_what_is_worth_no_points_is_said_only_when_it_does_not_hold() -> None:
+    held, failed = Result("sleeps", True, 0), Result("tidy", False, 0, "It left a FIFO.")
+    said = Report("made_up/function", (Result("works", True, 2), held, failed)).text()
+    assert said.splitlines()[1:3] == ["✓ works [2/2]", "✗ tidy: It left a FIFO."]
+    assert "sleeps" not in said

@@ -1,12 +1,297 @@
-"""Exercises on pipes: every byte in, every byte out, and the end in sight."""
+"""Exercises on pipes: who holds which end, every byte in, every byte out, and the end in sight."""
 
+import contextlib
+import os
+import signal
 from functools import partial
 
-from labkit.exercises import Exercise, fail
+from labkit.exercises import Exercise, Failed, fail
 
 WAITS = ("poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2")
 
+# --- trace it ---------------------------------------------------------------------------------------
+
+who_holds = Exercise(
+    tidy_points=0,
+    hints=(
+        "Draw a table of descriptors for the parent. At each `fork`, copy the table as it is at that moment.",
+        "`close` takes a line out of one process's table, and out of no other.",
+        "`dup` makes another line for the same end. As long as one line is left, the process holds that end.",
+    ),
+)
+
+THE_PROGRAM = """
+import os
+import signal
+
+r, w = os.pipe()
+if os.fork() == 0:     # the first child
+    os.close(r)
+    signal.pause()
+spare = os.dup(w)
+os.close(w)
+if os.fork() == 0:     # the second child
+    os.close(spare)
+    os.read(r, 1)
+signal.pause()         # the parent
+"""
+NAMES = {"it": "parent", "it/child": "first child", "it/child 2": "second child"}
+
+
+@who_holds.criterion(points=1)
+def the_ends(answer):
+    """says which ends each process holds"""
+    said = _traced(answer)
+    for name, held in _at_rest(answer, _ends_held).items():
+        told = said.get(name)
+        if not isinstance(told, str):
+            fail(f"For {name!r} there is no text such as 'r', 'w' or 'rw'.")
+        for letter, end in (("r", "read end"), ("w", "write end")):
+            if (letter in told) != (letter in held):
+                does = "holds it" if letter in held else "does not hold it"
+                fail(f"The {name} and the {end}: the kernel says that it {does}.")
+    return "As the kernel has it."
+
+
+@who_holds.criterion(points=1)
+def the_wait(answer):
+    """says whom the reader waits for"""
+    said = _traced(answer).get("the reader waits for")
+    if not isinstance(said, list) or not all(isinstance(name, str) for name in said):
+        fail("For 'the reader waits for' there is no list of names.")
+    holders = _at_rest(answer, _writers)
+    if strangers := [name for name in said if name not in holders]:
+        fail(f"The second child's read does not wait for {_told(strangers[0])}.")
+    if missing := [name for name in holders if name not in said]:
+        fail(f"If all on your list were gone, its read would still wait: for the {missing[0]}.")
+    return "While one of them holds the write end, the pipe has no end."
+
+
+def _traced(answer):
+    value = answer.call("who_holds").result()
+    if not isinstance(value, dict):
+        fail("It returns no dictionary: keep the form of the cell.")
+    return value
+
+
+def _at_rest(answer, asked):
+    """What one can ask of a picture of the program, once its three processes sleep."""
+    program = answer.beside("it", THE_PROGRAM)
+    scenes = []
+
+    def at_rest():
+        scenes[:] = [answer.scene()]
+        calls = [process.blocked.call for process in scenes[0].processes if process.blocked]
+        return sorted(calls) == ["pause", "pause", "read"]
+
+    answer.wait(at_rest, hang=False)
+    found = asked(scenes[0])
+    for process in scenes[0].processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, signal.SIGKILL)
+    program.wait_ended()
+    return found
+
+
+def _ends_held(scene):
+    return {NAMES[process.name]: {row.mode for row in _rows(process)} for process in scene.processes}
+
+
+def _writers(scene):
+    (pipe,) = {process.blocked.object for process in scene.processes} - {None}
+    pids = {end.pid for end in scene.object(pipe).writers}
+    return [NAMES[process.name] for process in scene.processes if process.pid in pids]
+
+
+def _rows(process, ours=200):
+    """The descriptors that a process has made or been given: not the first three, nor the judge's."""
+    return [row for row in process.descriptors if 2 < row.fd < ours]
+
+
+def _told(name):
+    return f"the {name}" if name in NAMES.values() else "a name that is none of the three"
+
+
+# --- fix it -----------------------------------------------------------------------------------------
+
+hand_out = Exercise(
+    tidy_points=0,
+    hints=(
+        "The picture shows a child that waits for the end of its pipe. Who holds the write end of that pipe?",
+        "A child is born with everything that its parent has open at that moment.",
+        "When the third child is born, which ends of the first one's pipe are open in the parent?",
+    ),
+)
+
+
+@hand_out.criterion(points=1)
+def to_one(answer):
+    """hands one text to one child"""
+    _handed_out(answer, 1)
+    return "The child saw the end, and its text came back in capitals."
+
+
+@hand_out.criterion(points=1)
+def to_three(answer):
+    """hands three texts to three children, in order"""
+    _handed_out(answer, 3)
+    return "Each child saw the end of its own pipe."
+
+
+def _handed_out(answer, count):
+    texts = [b"a" * 99_000 + answer.fresh_bytes(500).hex().encode() for _ in range(count)]
+    r, w = answer.pipe()
+    running = answer.call("hand_out", texts, w)
+    received = r.read_all()
+    running.result()
+    right = [text.upper() for text in texts]
+    if received == b"".join(right):
+        return
+    if received == b"".join(reversed(right)):
+        fail("The texts came back in the opposite order: each child waited for those that were born later.")
+    fail(f"{len(received)} of {100_000 * count} bytes came back, and they are not what was handed out.")
+
+
+@hand_out.criterion(points=1)
+def no_end_too_many(answer):
+    """has all children at once, and none of them holds an end that it does not use"""
+    r, w = answer.pipe()
+    ours = w.copy()
+    ours.write(bytes(65536))
+    running = answer.call("hand_out", [b"one", b"two", b"three"], w)
+    scene = _first_child_stuck(answer, running)
+    ours.close()
+    children = [process for process in scene.processes if process.pid != running.pid]
+    for number, child in enumerate(children, 1):
+        out = {row.object for row in _rows(child) if row.fd == 3}
+        ends = [row.mode for row in _rows(child) if row.object not in out]
+        if ends != ["r"]:
+            fail(f"Child {number} holds {_counted(ends)}. It needs one, the read end of its own pipe.")
+    if len(children) != 3:
+        fail(f"While the first of three children wrote, the others were not there: {len(children)} of 3.")
+    r.read_all()
+    running.result()
+    return "3 children, a read end each."
+
+
+def _first_child_stuck(answer, running):
+    """A picture of the moment when a child sleeps in write, for nobody reads, and all others sleep too."""
+    scenes = []
+
+    def stuck():
+        scenes[:] = [answer.scene()]
+        blocked = [process.blocked for process in scenes[0].processes]
+        return running.ended or (all(blocked) and any(each.call == "write" for each in blocked))
+
+    answer.wait(stuck)
+    if running.ended:
+        running.result()
+        fail("Nobody had read what its children wrote, and it returned: it did not wait for them.")
+    return scenes[0]
+
+
+def _counted(ends):
+    return f"{len(ends)} end{'s' * (len(ends) != 1)} of pipes, {ends.count('w')} of them for writing"
+
+
+# --- write it ---------------------------------------------------------------------------------------
+
+read_to_end = Exercise(
+    tidy_points=0,
+    hints=(
+        "`os.read` returns what is there now. Which value of it means that nothing will ever come?",
+        "A pipe is at its end when *nobody* holds its write end any more. Who holds it?",
+        "Your own copy of the write end counts: close it before you read.",
+    ),
+)
+
+
+@read_to_end.criterion(points=1)
+def in_pieces(answer):
+    """waits for what comes later"""
+    pieces = [answer.fresh_bytes(count) for count in (10, 1, 4096, 10)]
+    data = b"".join(pieces)
+    running, writer = _reading(answer)
+    for piece in pieces:
+        _wait_reading(running, data)
+        writer.write(piece)
+        writer.wait_empty()
+    writer.close()
+    _expect_returned(running, data)
+    return "4 pieces came, with pauses; it returned all 4117 bytes."
+
+
+@read_to_end.criterion(points=1)
+def every_writer(answer):
+    """reads on until every writer has gone"""
+    first, second = answer.fresh_bytes(2000), answer.fresh_bytes(100_000)
+    running, early = _reading(answer)
+    late = early.copy()
+    early.write(first)
+    early.close()
+    late.wait_empty()
+    left_early = partial(_left_early, running, first + second)
+    running.wait_asleep("read", *WAITS, otherwise=left_early)
+    if not running.waits_for_ever():
+        answer.wait_quiet(lambda: running.ended, seconds=1)
+    if running.ended:
+        left_early()
+    late.write(second)
+    late.close()
+    _expect_returned(running, first + second)
+    return "One writer went, another wrote on; it returned all 102000 bytes."
+
+
+@read_to_end.criterion(points=0)
+def nothing(answer):
+    """returns b"" when the writers go without a word"""
+    running, writer = _reading(answer)
+    _wait_reading(running, b"")
+    writer.close()
+    _expect_returned(running, b"")
+
+
+def _reading(answer):
+    """An answer that reads from a pipe, and our write end of that pipe."""
+    r, w = answer.pipe()
+    writer = w.copy()
+    return answer.call("read_to_end", r, w), writer
+
+
+def _wait_reading(running, data):
+    """Wait until there is nothing it can do but wait for more."""
+    running.wait_asleep("read", *WAITS, otherwise=lambda: _expect_returned(running, data, early=True))
+
+
+def _left_early(running, data):
+    value = running.result()
+    if isinstance(value, bytes):
+        fail(f"It returned {len(value)} of {len(data)} bytes while a writer was still there.")
+    fail(f"It returned {_shown(value)}, not bytes.")
+
+
+def _expect_returned(running, data, early=False):
+    value = running.result()
+    if value == data and not early:
+        return
+    if not isinstance(value, bytes):
+        fail(f"It returned {_shown(value)}, not bytes.")
+    if value == data:
+        fail("It returned before the writer had gone: it cannot know that no more will come.")
+    if data.startswith(value):
+        fail(
+            f"It returned {len(value)} of {len(data)} bytes: "
+            "a read returns what is there, not all that will come."
+        )
+    fail(f"It returned {len(value)} bytes, and they are not the {len(data)} that were written.")
+
+
+def _shown(value):
+    return "None" if value is None else f"a value of type {type(value).__name__}"
+
+
 write_all = Exercise(
+    tidy_points=0,
     hints=(
         "`os.write` does not promise to write everything. What does it return?",
         "When `os.write` took only the first n bytes, which bytes are still to be written?",
@@ -34,7 +319,7 @@ def _nothing_for_nothing(answer):
     running.result()
 
 
-@write_all.criterion(points=2)
+@write_all.criterion(points=1)
 def despite_a_signal(answer):
     """writes everything when a signal interrupts it in a full pipe"""
     data = answer.fresh_bytes(300_000)
@@ -46,20 +331,9 @@ def despite_a_signal(answer):
     return "300000 of 300000 bytes arrived."
 
 
-@write_all.criterion(points=2)
-def without_blocking(answer):
-    """writes everything into a non-blocking pipe whose reader is slow"""
-    data = answer.fresh_bytes(300_000)
-    r, w = answer.pipe()
-    running = answer.call("write_all", w.set_nonblocking(), data)
-    _wait_full(running, r)
-    _expect(r.read_all(), data, running)
-    return "300000 of 300000 bytes arrived."
-
-
 @write_all.criterion(points=1)
 def asleep_while_full(answer):
-    """sleeps until there is room in a full non-blocking pipe"""
+    """writes everything into a non-blocking pipe, and sleeps while that is full"""
     data = answer.fresh_bytes(300_000)
     r, w = answer.pipe()
     running = answer.call("write_all", w.set_nonblocking(), data)
@@ -71,7 +345,7 @@ def asleep_while_full(answer):
         doing = f"slept in `{min(calls)}` and tried again" if calls else "kept trying"
         fail(f"While the pipe was full it {doing}. `select` and `poll` sleep until there is room.")
     _expect(r.read_all(), data, running)
-    return "It slept until somebody read."
+    return "It slept until somebody read; 300000 of 300000 bytes arrived."
 
 
 @write_all.criterion(points=1)
@@ -119,118 +393,116 @@ def _expect(received, data, running):
     )
 
 
-read_to_end = Exercise(
+# --- build it ---------------------------------------------------------------------------------------
+
+exchange = Exercise(
+    tidy_points=0,
     hints=(
-        "`os.read` returns what is there now. Which value of it means that nothing will ever come?",
-        "A pipe is at its end when *nobody* holds its write end any more. Who holds it?",
-        "Your own copy of the write end counts: close it before you read.",
+        "While you sleep in `os.write` you hear nothing. Who could listen meanwhile, or speak in your place?",
+        "A thread, a child, or one `select` that is asked about both directions. Then write only what fits.",
+        "The other side knows that you have said all when `w` is closed. What if it stops listening earlier?",
     ),
 )
 
+LISTENS_FIRST = """
+import os, sys
+heard, count = b"", int(sys.argv[1])
+while len(heard) < count:
+    heard += os.read(3, 65536)
+print("all", flush=True)
+while piece := os.read(3, 65536):
+    heard += piece
+os.write(4, heard[::-1])
+"""
 
-@read_to_end.criterion(points=1)
-def in_pieces(answer):
-    """waits for what comes later"""
-    pieces = [answer.fresh_bytes(count) for count in (10, 1, 4096, 10)]
-    data = b"".join(pieces)
-    running, writer = _reading(answer)
-    for piece in pieces:
-        _wait_reading(running, data)
-        writer.write(piece)
-        writer.wait_empty()
-    writer.close()
-    _expect_returned(running, data)
-    return "4 pieces came, with pauses; it returned all 4117 bytes."
-
-
-@read_to_end.criterion(points=2)
-def the_end(answer):
-    """returns when the last writer has gone"""
-    data = answer.fresh_bytes(1000)
-    running, writer = _reading(answer)
-    writer.write(data)
-    writer.wait_empty()
-    _wait_reading(running, data)
-    writer.close()
-    _expect_returned(running, data)
-    return "It returned all 1000 bytes."
+SPEAKS_FIRST = f"""
+import os, sys
+os.write(4, b"b" * 300_000)
+{LISTENS_FIRST}
+"""
 
 
-@read_to_end.criterion(points=1)
-def every_writer(answer):
-    """reads on until every writer has gone"""
-    first, second = answer.fresh_bytes(2000), answer.fresh_bytes(3000)
-    running, early = _reading(answer)
-    late = early.copy()
-    early.write(first)
-    early.close()
-    late.wait_empty()
-    left_early = partial(_left_early, running, first + second)
-    running.wait_asleep("read", *WAITS, otherwise=left_early)
-    if not running.waits_for_ever():
-        answer.wait_quiet(lambda: running.ended, seconds=1)
-    if running.ended:
-        left_early()
-    late.write(second)
-    late.close()
-    _expect_returned(running, first + second)
-    return "One writer went, another wrote on; it returned all 5000 bytes."
+@exchange.criterion(points=1)
+def one_after_the_other(answer):
+    """says all of it, lets the other side know, and returns the answer"""
+    for count in (300_000, 0):
+        data = _speech(answer, count)
+        _expect_answer(*_talk(answer, LISTENS_FIRST, data), data[::-1])
+    return "The other side listened to the end, and then it answered."
 
 
-@read_to_end.criterion(points=1)
-def more_than_fits(answer):
-    """returns more than a pipe can hold"""
-    data = answer.fresh_bytes(300_000)
-    running, writer = _reading(answer)
-    writer.write(data)
-    writer.close()
-    _expect_returned(running, data)
-    return "It returned all 300000 bytes."
+@exchange.criterion(points=1)
+def both_at_once(answer):
+    """listens while it speaks"""
+    data = _speech(answer, 300_000)
+    _expect_answer(*_talk(answer, SPEAKS_FIRST, data), b"b" * 300_000 + data[::-1])
+    return "Each had 300000 bytes to say, at the same time."
 
 
-@read_to_end.criterion(points=1)
-def nothing(answer):
-    """returns b"" when the writers go without a word"""
-    running, writer = _reading(answer)
-    _wait_reading(running, b"")
-    writer.close()
-    _expect_returned(running, b"")
+@exchange.criterion(points=0)
+def asleep_while_silent(answer):
+    """sleeps while the other side is silent"""
+    running, said, reply = _between_us(answer)
+    answer.wait(lambda: running.ended or said.queued() >= 65536, every=0.001)
+    running.wait_done()
+    calls = running.sleeps_in(*WAITS, "read", "write", "wait4", "waitid", "futex")
+    if not running.ended and calls <= {"clock_nanosleep", "nanosleep"}:
+        doing = "took naps and tried again" if calls else "kept trying"
+        fail(f"The other side was silent, and it {doing}. `select` and `poll` sleep until there is news.")
+    if not running.ended and not running.waits_for_ever():
+        fail("It sleeps with a time limit, and looks again though nothing has happened.")
+    reply.close()
+    said.read_all()
+    running.check()
 
 
-def _reading(answer):
-    """An answer that reads from a pipe, and our write end of that pipe."""
-    r, w = answer.pipe()
-    writer = w.copy()
-    return answer.call("read_to_end", r, w), writer
+@exchange.criterion(points=1)
+def nobody_listens(answer):
+    """goes on listening when the other side has stopped"""
+    running, said, reply = _between_us(answer)
+    said.read_exactly(1000)
+    said.close()
+    running.wait_done()
+    words = answer.fresh_bytes(50)
+    reply.write(words)
+    reply.close()
+    _expect_answer(running, None, words)
+    return "After 1000 of 300000 bytes nobody listened any more; it returned the answer."
 
 
-def _wait_reading(running, data):
-    """Wait until there is nothing it can do but wait for more."""
-    running.wait_asleep("read", *WAITS, otherwise=lambda: _expect_returned(running, data, early=True))
+def _speech(answer, count):
+    """So many bytes that nobody can know; but in pictures all of them look the same."""
+    return (b"a" * count + answer.fresh_bytes(1000))[-count:] if count else b""
 
 
-def _left_early(running, data):
-    value = running.result()
-    if isinstance(value, bytes):
-        fail(f"It returned {len(value)} of {len(data)} bytes while a writer was still there.")
-    fail(f"It returned {_shown(value)}, not bytes.")
+def _talk(answer, text, data):
+    """The answer in a conversation with a program of ours, and that program."""
+    questions, speak = answer.pipe()
+    listen, answers = answer.pipe()
+    other = answer.beside("the other side", text, questions, answers, arguments=[str(len(data))])
+    return answer.call("exchange", listen, speak, data), other
 
 
-def _expect_returned(running, data, early=False):
-    value = running.result()
-    if value == data and not early:
-        return
+def _between_us(answer):
+    """The answer, with 300000 bytes to say; and our ends: what it says, and where we reply."""
+    said, speak = answer.pipe()
+    listen, reply = answer.pipe()
+    return answer.call("exchange", listen, speak, _speech(answer, 300_000)), said, reply
+
+
+def _expect_answer(running, other, data):
+    value = _result(running, other)
     if not isinstance(value, bytes):
         fail(f"It returned {_shown(value)}, not bytes.")
-    if value == data:
-        fail("It returned before the writer had gone: it cannot know that no more will come.")
-    if data.startswith(value):
-        fail(
-            f"It returned {len(value)} of {len(data)} bytes: "
-            "a read returns what is there, not all that will come."
-        )
-    fail(f"It returned {len(value)} bytes, and they are not the {len(data)} that were written.")
+    if value != data:
+        fail(f"The other side answered with {len(data)} bytes; it returned {len(value)}, and not the same.")
 
 
-def _shown(value):
-    return "None" if value is None else f"a value of type {type(value).__name__}"
+def _result(running, other):
+    """What it returned. One who has heard all and still waits, waits for the end: a deadlock of its own."""
+    try:
+        return running.result()
+    except Failed as failed:
+        if failed.picture and other and "all" in other.output and not running.ended:
+            fail("The other side has heard all, and waits for more: nobody closed `w`.", failed.picture)
+        raise

@@ -6,9 +6,12 @@ The notebook's process only asks and prints: the judging is done elsewhere (`lab
 from __future__ import annotations
 
 import difflib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from labkit.errors import LabError
+
+if TYPE_CHECKING:
+    from labkit.reports import Result
 
 _shell: Any = None
 
@@ -34,12 +37,17 @@ def exercise(line: str, cell: str) -> None:
     course.exercise(name)
     print(name)
     try:
-        report = judge(course, name, "\n" + cell, lambda result: print(result.text(), flush=True))
+        report = judge(course, name, "\n" + cell, _print)
     except KeyboardInterrupt:
         print("Interrupted: nothing was marked.")
         return
     print(report.last_line())
     kept.judged(report, cell, masters.stub_mark(course, name))
+
+
+def _print(result: Result) -> None:
+    if not result.silent:
+        print(result.text(), flush=True)
 
 
 def hint(line: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 REPORT = """pipes/write_all
 ✓ writes a few bytes just as they are: 100 of 100 bytes arrived. [1/1]
-Solved: 8 of 8 points."""
+Solved: 4 of 4 points."""
 
 ANSWERS = {
     "prints the expected report": f"""
@@ -39,7 +39,7 @@ def write_all(fd, data):
         for value in frame.f_locals.values():
             if hasattr(value, "say"):
                 value.say(returned=None)
-                value.say(held=True, points=8)
+                value.say(held=True, points=4)
         frame = frame.f_back
 """,
     "walks the heap for the verdict": """
@@ -51,7 +51,7 @@ def write_all(fd, data):
 """,
     "writes verdicts into every descriptor": """
 import json, os
-line = json.dumps({"criterion": "x", "held": True, "out_of": 8, "seen": "", "picture": ""})
+line = json.dumps({"criterion": "x", "held": True, "out_of": 4, "seen": "", "picture": ""})
 def write_all(fd, data):
     for number in range(1024):
         for text in (line + "\\n", json.dumps({"results": [json.loads(line)] * 6}), "." + line):
@@ -348,7 +348,7 @@ def write_all(fd, data): raise Trap
 """,
     "an exception with a forged report": """
 def write_all(fd, data):
-    raise ValueError("\\n\\x1b[2J\\r✓ everything [8/8]\\nSolved: 8 of 8 points.")
+    raise ValueError("\\n\\x1b[2J\\r✓ everything [8/8]\\nSolved: 4 of 4 points.")
 """,
     "changes what is installed": """
 import os, site, sys

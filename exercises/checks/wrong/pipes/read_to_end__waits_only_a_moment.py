@@ -1,5 +1,5 @@
 # fails: reads on until every writer has gone
-# hears: It returned 2000 of 5000 bytes while a writer was still there
+# hears: It returned 2000 of 102000 bytes while a writer was still there
 import os
 import select
 

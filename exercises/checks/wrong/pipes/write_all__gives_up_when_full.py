@@ -1,4 +1,4 @@
-# fails: writes everything into a non-blocking pipe whose reader is slow
+# fails: writes everything into a non-blocking pipe, and sleeps while that is full
 # hears: Your code raised BlockingIOError
 import os
 

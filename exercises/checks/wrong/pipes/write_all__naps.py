@@ -1,4 +1,4 @@
-# fails: sleeps until there is room in a full non-blocking pipe
+# fails: writes everything into a non-blocking pipe, and sleeps while that is full
 # hears: it slept in `clock_nanosleep` and tried again
 import os
 import time

@@ -1,4 +1,4 @@
-# fails: sleeps until there is room in a full non-blocking pipe
+# fails: writes everything into a non-blocking pipe, and sleeps while that is full
 # hears: While the pipe was full it kept trying
 import contextlib
 import os

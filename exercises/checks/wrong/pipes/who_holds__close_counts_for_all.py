@@ -1,0 +1,9 @@
+# fails: says which ends each process holds
+# hears: The parent and the write end: the kernel says that it holds it.
+def who_holds():
+    return {
+        "parent": "r",
+        "first child": "w",
+        "second child": "r",
+        "the reader waits for": ["first child"],
+    }
