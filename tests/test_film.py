@@ -15,6 +15,8 @@ import pytest
 import strace
 from stage import c, compiled, filmed, python, shell
 
+from labkit.camera import Camera, Options
+from labkit.camera.shortcut import Shortcut
 from labkit.errors import LabError
 from labkit.film import Film
 from labkit.kernel import proc
@@ -236,6 +238,59 @@ def _alive(pid: int) -> bool:
         return proc.read_stat(pid).state not in "ZX"
     except LabError:
         return False
+
+
+# --- against whole looks ------------------------------------------------------------------------------
+
+CHATTER = """
+import os
+r, w = os.pipe()
+for word in (b"one", b"two" * 30, b"one", b"", b"three"):
+    os.write(w, word)
+    os.read(r, 2)
+while os.get_blocking(r):
+    os.read(r, 40)
+    os.set_blocking(r, False)
+os.write(w, b"x" * 5000)
+os.read(r, 4090)
+again, more = os.pipe()
+for _ in range(3):
+    os.write(more, b"again"); os.read(again, 5)
+if os.fork() == 0:
+    os.write(w, b"child"); os._exit(0)
+os.read(r, 9)
+os.wait()
+os.read(r, 9)
+"""
+
+
+@pytest.mark.parametrize(
+    ("program", "some_are_computed"),
+    [
+        (HELLO, False),
+        (python(CHATTER), True),
+        (c("pipecalls", "5"), True),
+        (c("shmrace"), False),
+        (c("semaphores", "together", "3"), False),
+    ],
+    ids=["hello", "chatter", "pipe calls", "shared memory", "semaphores"],
+)
+def test_every_scene_is_what_a_whole_look_shows(program, some_are_computed, monkeypatch):
+    computed = []
+    shortcut = Shortcut.after_call
+
+    def checked(self: Shortcut, *arguments):
+        computed.append(shortcut(self, *arguments))
+        return computed[-1]
+
+    def seen(frame, scene):
+        assert scene == camera.look(), frame.text
+
+    monkeypatch.setattr(Shortcut, "after_call", checked)
+    camera = Camera([program], Options(), seen)
+    film = camera.record()
+    assert len(film.frames) > 5
+    assert any(computed) == some_are_computed
 
 
 # --- against strace -----------------------------------------------------------------------------------

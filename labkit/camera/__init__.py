@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from labkit.camera.shortcut import after_call
+from labkit.camera.shortcut import Shortcut
 from labkit.camera.turns import Turns
 from labkit.conductor import Conductor, TimeUp, TooMuchOutput
 from labkit.conductor.leftovers import Leftovers
@@ -78,6 +78,7 @@ def replay(commands: Sequence[Command], found: Exploration, outcome: Outcome) ->
     return record_schedule(commands, outcome.schedule, found.known, found.exhaustive)
 
 
+_NO_SCENE = Scene()
 _ENDS = ("exit", "exit_group", "execve", "execveat")
 
 
@@ -108,6 +109,11 @@ class Camera:
         self.written: list[Written] = []
         self.asked: dict[int, str] = {}
         """What each task asked, in words, while it waits."""
+        self.shortcut = Shortcut()
+        self.places: dict[int, int] = {}
+        """Where each scene stands in `scenes`, by its id."""
+        self.place = 0
+        """Where the scene of the last frame stands."""
         self.xray = XRay()
         self.happened = -1
         """The conductor's count when the last scene was made."""
@@ -204,6 +210,8 @@ class Camera:
     def others(self) -> None:
         """Frames for all that followed for others: calls that ended, signals, ends."""
         conductor = self.conductor
+        if not (conductor.died or conductor.woken or conductor.signalled):
+            return
         died, conductor.died = conductor.died, []
         for process in sorted(died, key=lambda p: p.path):
             text = self.decoder.ended(process.status or 0)
@@ -242,7 +250,8 @@ class Camera:
         """End the film where it has become too long."""
         if len(self.frames) >= self.options.frames:
             raise Ending(f"It has made {self.options.frames:,} frames, which is as many as are recorded.")
-        if sum(p.alive for p in self.conductor.processes) > self.options.processes:
+        most = self.options.processes
+        if len(self.conductor.tasks) > most and sum(p.alive for p in self.conductor.processes) > most:
             raise Ending(f"It has more than {self.options.processes} processes at a time.")
 
     # --- frames --------------------------------------------------------------------------------------
@@ -281,18 +290,23 @@ class Camera:
     def _next_scene(self, task: Task | None, made: Made | None) -> Scene:
         """The scene now: computed where it is certain, else looked at."""
         if not self.options.scenes:
-            return Scene()
+            return _NO_SCENE
         happened, self.happened = self.happened, self.conductor.happened
         if task is not None and made is not None and self.scenes and happened == self.happened:
-            known = after_call(self.scenes[-1], task, made)
+            known = self.shortcut.after_call(self.scenes[self.place], task, made)
             if known is not None:
                 return known
         return self.look()
 
     def _add_scene(self, scene: Scene) -> int:
-        if not self.scenes or self.scenes[-1] != scene:
+        """Its place. A scene that a shortcut gave again has the place it has had."""
+        place = self.places.get(id(scene))
+        if place is not None:
+            self.place = place
+        elif not self.scenes or self.scenes[self.place] != scene:
+            self.place = self.places[id(scene)] = len(self.scenes)
             self.scenes.append(scene)
-        return len(self.scenes) - 1
+        return self.place
 
     def look(self) -> Scene:
         """The scene now."""
@@ -300,6 +314,8 @@ class Camera:
 
     def _gather_output(self) -> None:
         outputs = self.conductor.outputs
+        if not outputs.pieces:
+            return
         pieces, outputs.pieces = outputs.pieces, []
         for piece in pieces:
             text = piece.data.decode("utf-8", "replace")

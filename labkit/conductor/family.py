@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labkit.conductor import quiet
 from labkit.conductor.tasks import Image, Led, Pending, Task, Witness
-from labkit.kernel import ptrace
+from labkit.kernel import peek, ptrace
 
 
 class Family:
@@ -45,6 +45,7 @@ class Family:
         path = (*parent.path, parent.children)
         process = Led(pid, path, name, parent.image.heir(), parent, quiet_fds=set(parent.quiet_fds))
         process.shown = dict(parent.shown)
+        peek.keep_open(pid)
         self.processes.append(process)
         return process
 
@@ -66,6 +67,7 @@ class Family:
         if caller.witness is not None:
             caller.witness.close()
             caller.witness = None
+        peek.keep_open(process.pid)
         quiet.prepare(process.image, process.pid, marked=False)
         process.shown.clear()
         ptrace.resume_to_exit(process.pid)
@@ -79,6 +81,7 @@ class Family:
         self._forget(task)
         if task.tid == process.pid:
             process.status = status
+            peek.close(process.pid)
             for other in list(process.tasks.values()):
                 self._forget(other)
             if process.path:

@@ -155,7 +155,8 @@ class Conductor(Stops):
 
     def ready(self) -> list[Task]:
         """Tasks that could go on, in the order of their creation."""
-        return sorted((t for t in self.tasks.values() if t.state in READY), key=lambda t: t.key)
+        found = [t for t in self.tasks.values() if t.state in READY]
+        return sorted(found, key=lambda t: t.key) if len(found) > 1 else found
 
     def sleeping(self) -> list[Task]:
         """Tasks proven to be asleep in a call."""
@@ -215,31 +216,36 @@ class Conductor(Stops):
 
     def _settle(self, everybody: bool = False) -> None:
         """Until every task stands at a stop, has ended, or is proven asleep."""
-        pause_s, given_way = _FIRST_PAUSE_S, 0
+        rounds, pauses = 0, 0
         running = any(t.state in ("running", "unborn") for t in self.tasks.values())
         while True:
-            if running and given_way < _GIVE_WAY:
-                os.sched_yield()
-                given_way += 1
-            elif running:
-                _await_child(pause_s)
-                pause_s = min(pause_s * 1.5, _LAST_PAUSE_S)
+            if running:
+                self._give_way(pauses)
+                pauses += 1
             while self._take_event():
+                pauses = 0
                 self._check_output()
                 if not everybody and self._only_one_stands():
                     return
             if self._writes() and self.outputs.drain():
                 continue
-            at_once = given_way < _GIVE_WAY
-            busy = [t for t in self.tasks.values() if not self._still(t, everybody, at_once)]
+            busy = [t for t in self.tasks.values() if not self._still(t, everybody, pauses < _ENOUGH)]
             if busy:
-                busy = [t for t in busy if not self._still(t, everybody, at_once)]
+                busy = [t for t in busy if not self._still(t, everybody, pauses < _ENOUGH)]
             if not busy and not self._take_event():
                 return
             running = bool(busy)
-            if pause_s == _LAST_PAUSE_S:
+            rounds += 1
+            if rounds % 8 == 0:
                 self._check_patience(busy)
                 self.outputs.drain()
+
+    def _give_way(self, pauses: int) -> None:
+        """Let those that have been let go have the processor, which is ours, too."""
+        if pauses == 0:
+            os.sched_yield()
+        else:
+            _await_child(_PAUSES_S[min(pauses, len(_PAUSES_S)) - 1])
 
     def _only_one_stands(self) -> bool:
         """There is one task alone, and it stands at a stop: nothing else can happen."""
@@ -311,10 +317,11 @@ class Conductor(Stops):
         return None if seconds is None else self.now + seconds
 
 
-_GIVE_WAY = 20
-"""How often to give way to the task that goes on, which has the same processor, before sleeping for it."""
-_FIRST_PAUSE_S, _LAST_PAUSE_S = 0.0003, 0.002
-"""How long to wait for a stop before asking whether the task sleeps: a stop ends the wait at once."""
+_PAUSES_S = (0.0003, 0.0005, 0.0008, 0.0012, 0.002)
+"""How long to wait for a stop before asking whether a task sleeps: a stop ends the wait at once."""
+_ENOUGH = 3
+"""After giving way this often, also one is believed to sleep who might wait for a device. (Of the pauses,
+the first may have ended at once, by a stop that had been seen already.)"""
 
 
 class TimeUp(Exception):
@@ -336,8 +343,10 @@ def _await_child(seconds: float) -> None:
 
 def _quietly(request: Callable[..., None], tid: int, *more: int) -> None:
     """Ask something of a task that may have been killed; its end is reported by waitpid."""
-    with contextlib.suppress(ProcessLookupError):
+    try:  # noqa: SIM105 (it is done for every stop, and a context manager takes as long as the request)
         request(tid, *more)
+    except ProcessLookupError:
+        pass
 
 
 def _kill(pid: int) -> None:

@@ -15,6 +15,7 @@ import posix_ipc
 from labkit.conductor.quiet import signed32
 from labkit.conductor.tasks import Made, Task
 from labkit.kernel import syscalls
+from labkit.kernel.calls import KEEPS_DESCRIPTORS
 from labkit.kernel.peek import c_string, content
 
 _SYSV = {"shmget": "shm", "semget": "sem", "msgget": "msg"}
@@ -29,6 +30,8 @@ _REMOVE = {
     "sem": lambda id: syscalls.semctl(id, 0, 0),
     "msg": lambda id: syscalls.msgctl(id, 0),
 }
+_MAKES_NOTHING = KEEPS_DESCRIPTORS - {"flock"}
+"""Calls that neither make anything nor use a name: only the frequent ones."""
 _LOCKING = (6, 7, 37, 38)
 """fcntl's F_SETLK, F_SETLKW and their kin of open file descriptions."""
 _WORDS = {"shm": "shared memory", "sem": "semaphore set", "msg": "message queue"}
@@ -89,6 +92,8 @@ class Leftovers:
 
     def before(self, task: Task, call: Made) -> None:
         """A call is about to happen: if it will make a name that is not there yet, remember it."""
+        if call.name in _MAKES_NOTHING:
+            return
         self._maybe.pop(task.tid, None)
         path = _new_path(task, call)
         self.named |= path is not None or _uses_name(call)
@@ -100,6 +105,8 @@ class Leftovers:
 
     def after(self, task: Task, call: Made) -> None:
         """A call has happened."""
+        if call.name in _MAKES_NOTHING:
+            return
         maybe = self._maybe.pop(task.tid, None)
         result = call.result if call.result is not None else -1
         if call.name in _SYSV and result >= 0 and result not in self._before[_SYSV[call.name]]:

@@ -41,6 +41,8 @@ class Outputs:
         self.size = 0
         self._terminals = {(p, s): _open_terminal() for p in range(programs) for s in STREAMS}
         self._by_identity = {t.identity: key for key, t in self._terminals.items()}
+        self._known: dict[tuple[int, int], tuple[int, str] | None] = {}
+        """Where descriptors of processes lead, until some call changes that."""
 
     def attach(self, program: int) -> None:
         """In a child: make the program's terminals its output and error."""
@@ -53,13 +55,20 @@ class Outputs:
 
     def stream(self, pid: int, fd: int) -> tuple[int, str] | None:
         """Whose output this descriptor of a process is (program, stream), or None."""
+        if (pid, fd) in self._known:
+            return self._known[pid, fd]
         if fd < 0:
             return None
         try:
             status = os.stat(f"/proc/{pid}/fd/{fd}")
         except OSError:
             return None
-        return self._by_identity.get((status.st_dev, status.st_ino))
+        found = self._known[pid, fd] = self._by_identity.get((status.st_dev, status.st_ino))
+        return found
+
+    def forget(self) -> None:
+        """Descriptors may lead elsewhere from now on."""
+        self._known.clear()
 
     def take(self, pid: int, fd: int, size: int, who: str) -> None:
         """A call has written `size` bytes to this descriptor: take them, if they are output."""
@@ -87,6 +96,7 @@ class Outputs:
         """Forget what came, for another run of the same programs."""
         self.drain()
         self.pieces, self.size = [], 0
+        self.forget()
         for terminal in self._terminals.values():
             terminal.kept.clear()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 from collections.abc import Callable
 
@@ -12,6 +11,7 @@ from labkit.conductor.outputs import Outputs
 from labkit.conductor.signals import STOPPING, effect, only_ignored
 from labkit.conductor.tasks import Made, Pending, Task
 from labkit.kernel import ptrace
+from labkit.kernel.calls import KEEPS_DESCRIPTORS
 from labkit.kernel.numbers import AUDIT_ARCH, MACHINE, name_of
 
 _LOSES_RESTART = frozenset(
@@ -69,8 +69,10 @@ class Stops(Family):
         else:
             if task is None:
                 task = self._foundling(tid)
-            with contextlib.suppress(ProcessLookupError):  # killed meanwhile: its end is reported next
+            try:  # noqa: SIM105 (as in `leading._quietly`)
                 self._stopped(task, os.WSTOPSIG(status), status >> 16)
+            except ProcessLookupError:
+                pass  # killed meanwhile: its end is reported next
         return True
 
     def _stopped(self, task: Task, number: int, event: int) -> None:
@@ -82,6 +84,7 @@ class Stops(Family):
             self._at_exit(task)
             return
         self.happened += 1
+        self.outputs.forget()
         if event in (ptrace.EVENT_FORK, ptrace.EVENT_VFORK, ptrace.EVENT_CLONE):
             self._made_child(task, event)
         elif event == ptrace.EVENT_EXEC:
@@ -105,6 +108,8 @@ class Stops(Family):
             ptrace.resume(task.tid)
             return
         call = Made(name_of(info.number), info.args)
+        if call.name not in KEEPS_DESCRIPTORS:
+            self.outputs.forget()
         if task.restarting is not None and call.name in (task.restarting.name, "restart_syscall"):
             task.call, task.restarting = task.restarting, None
             task.state = "running"
@@ -147,7 +152,9 @@ class Stops(Family):
         if call.name == "rt_sigreturn":
             self._returned(task, result)
             return
-        quiet.after(task, call)
+        if call.name not in KEEPS_DESCRIPTORS:
+            self.outputs.forget()
+            quiet.after(task, call)
         if call.name == "wait4" and result > 0:
             self._reaped(result)
         fd = quiet.output_fd(call)

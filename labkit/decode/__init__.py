@@ -10,7 +10,8 @@ from __future__ import annotations
 import ipaddress
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from typing import TypeAlias
 
 from labkit.conductor.quiet import signed32
 from labkit.conductor.tasks import Made, Task
@@ -19,12 +20,14 @@ from labkit.decode.plain import (
     HIDDEN,
     MOST,
     PLAIN,
+    UNSEEN,
     error_text,
     friendly,
     gathered,
     has_out,
     kernel_ports,
     passed_descriptors,
+    quoted,
     sembuf_text,
     shortly,
     shown_bytes,
@@ -35,10 +38,17 @@ from labkit.decode.plain import (
 )
 from labkit.kernel import flags, peek
 from labkit.kernel.peek import c_string, content, words
-from labkit.words import content as quoted
 from labkit.words import signal_name
 
 __all__ = ["Decoder", "friendly"]
+
+
+_Shows: TypeAlias = Callable[[Task, Made, int, bool], str | None]
+"""Writes one argument of a call, before it happens or when it is done; None: it is not shown."""
+
+
+def _number(task: Task, call: Made, index: int, done: bool) -> str:
+    return str(call.args[index])
 
 
 class Decoder:
@@ -48,6 +58,7 @@ class Decoder:
         self._process_name = process_name
         self._symbols: dict[tuple[str, int], str] = {}
         self._counts: dict[str, int] = {}
+        self._functions: dict[str, list[tuple[int, _Shows]]] = {}
         self.created: list[tuple[str, int]] = []
         """System V objects whose ids were seen: (`shm`, id)."""
 
@@ -93,15 +104,17 @@ class Decoder:
     # --- arguments -----------------------------------------------------------------------------
 
     def _arguments(self, task: Task, call: Made, done: bool) -> list[str]:
-        shown = []
+        functions = self._functions.get(call.name)
+        if functions is None:
+            functions = self._functions[call.name] = list(self._functions_of(call))
+        texts = [function(task, call, index, done) for index, function in functions]
+        return [text for text in texts if text is not HIDDEN]
+
+    def _functions_of(self, call: Made) -> Iterator[tuple[int, _Shows]]:
+        """For each argument that is shown: its place, and what writes it."""
         for index, word in enumerate(call.spec.args):
-            if word == "-":
-                continue
-            function = getattr(self, f"_a_{word}", None) or PLAIN.get(word)
-            text = function(task, call, index, done) if function else str(call.args[index])
-            if text is not HIDDEN:
-                shown.append(text)
-        return shown
+            if word not in UNSEEN:
+                yield index, getattr(self, f"_a_{word}", None) or PLAIN.get(word) or _number
 
     def _a_fd(self, task: Task, call: Made, index: int, done: bool) -> str:
         return str(signed32(call.args[index]))

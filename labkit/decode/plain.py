@@ -7,18 +7,24 @@ import os
 import stat as stats
 import struct
 from collections.abc import Callable
+from functools import lru_cache
 
 from labkit.conductor.quiet import signed32
 from labkit.conductor.tasks import Made, Task
 from labkit.kernel import flags
+from labkit.kernel.calls import CALLS
 from labkit.kernel.peek import content, words
-from labkit.words import content as quoted
+from labkit.words import content as _quoted
 from labkit.words import place, shortened, signal_name
 
 MOST = 60
 """Bytes of a buffer that are shown."""
 HIDDEN = None
 """An argument that is not shown."""
+
+
+quoted = lru_cache(2000)(_quoted)
+"""As `words.content`: programs say the same again and again."""
 
 
 def _signal_argument(task: Task, call: Made, index: int, done: bool) -> str:
@@ -145,10 +151,12 @@ PLAIN: dict[str, Callable[[Task, Made, int, bool], str | None]] = {
     "clone": _clone, "clone3": _clone3, "ms": _ms, "offset": _offset, "size": _size, "int": _int,
     "dirfd": _dirfd, "fcntlarg": _fcntl_argument, "len": _hidden, "out": _hidden, "outiov": _hidden,
     "iov": _hidden, "siginfo": _hidden, "uintptr": _hidden, "ptr": _hidden, "mqattr": _hidden,
-    "mqnotify": _hidden, "futexptr": _hidden, "protocol": _hidden,
+    "mqnotify": _hidden, "futexptr": _hidden, "protocol": _hidden, "-": _hidden,
     **{word: _flag_argument(table) for word, table in flags.FLAG_SETS.items()},
     **{word: _choice_argument(table) for word, table in flags.CHOICES.items()},
 }  # fmt: skip
+UNSEEN = frozenset(word for word, function in PLAIN.items() if function is _hidden)
+"""Words for arguments that are never shown."""
 
 
 def shown_name(task: Task, call: Made) -> str:
@@ -173,8 +181,12 @@ def _clone_flags(task: Task, call: Made) -> int:
 
 
 def has_out(call: Made) -> bool:
-    outs = ("newfds", "outaddr", "outmsg", "pollfds", "fdset", "fcntlarg")
-    return any(word in outs for word in call.spec.args)
+    """True: the call fills some of what its arguments point to."""
+    return call.name in _FILLS
+
+
+_OUTS = {"newfds", "outaddr", "outmsg", "pollfds", "fdset", "fcntlarg"}
+_FILLS = frozenset(name for name, call in CALLS.items() if _OUTS & set(call.args))
 
 
 def error_text(number: int) -> str:

@@ -208,6 +208,37 @@ OUTPUT_FD: dict[str, int] = {
 }  # fmt: skip
 """Calls that put bytes somewhere: which argument is the descriptor they go to."""
 
+KEEPS_DESCRIPTORS = frozenset(
+    [
+        *(
+            "read",
+            "pread64",
+            "readv",
+            "write",
+            "pwrite64",
+            "writev",
+            "lseek",
+            "sched_yield",
+            "wait4",
+            "waitid",
+        ),
+        *(
+            "kill",
+            "flock",
+            "futex",
+            "pause",
+            "poll",
+            "ppoll",
+            "select",
+            "pselect6",
+            "epoll_wait",
+            "epoll_pwait",
+        ),
+        *("semop", "semtimedop", "msgsnd", "msgrcv", "nanosleep", "clock_nanosleep"),
+    ]
+)
+"""Calls that leave all tables of descriptors, and all mappings, as they are: only the frequent ones."""
+
 SENDS_SIGNALS = frozenset(
     [
         "kill",

@@ -34,7 +34,7 @@ import os
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 from labkit.kernel.numbers import AUDIT_ARCH, MACHINE, number
 
@@ -127,8 +127,7 @@ def signal_info(tid: int) -> SignalInfo:
     return SignalInfo(signal, code, pid if code <= 0 or signal == 17 else None)
 
 
-@dataclass(frozen=True, slots=True)
-class CallInfo:
+class CallInfo(NamedTuple):
     """A call at one of its two stops."""
 
     number: int
@@ -138,17 +137,22 @@ class CallInfo:
     arch: int
 
 
+_HEAD = struct.Struct("=B3xIQ").unpack_from
+_ARGUMENTS = struct.Struct("=7Q").unpack_from
+_RESULT = struct.Struct("=B23xq").unpack_from
+
+
 def call_entry(tid: int) -> CallInfo | None:
     """The call that a task is about to make, or None if it is at no such stop."""
     _request(_GET_SYSCALL_INFO, tid, 88, _address)
-    op, arch, instruction, _stack, nr, *args = struct.unpack_from("=B3xIQQ7Q", _buffer)
-    return CallInfo(nr, tuple(args), instruction, arch) if op in (1, 3) else None
+    (op, arch, instruction), args = _HEAD(_buffer), _ARGUMENTS(_buffer, 24)
+    return CallInfo(args[0], args[1:], instruction, arch) if op in (1, 3) else None
 
 
 def call_result(tid: int) -> int | None:
     """The result of the call that a task has just made (an error is -errno), or None if not there."""
     _request(_GET_SYSCALL_INFO, tid, 88, _address)
-    op, value = struct.unpack_from("=B23xq", _buffer)
+    op, value = _RESULT(_buffer)
     return value if op == 2 else None
 
 
