@@ -10,6 +10,7 @@ before it (`tests/test_layers.py` sees to that):
     look/          one look: the kernel's facts -> the objects of a Scene; one file per sort of object
     xray.py        pids -> a Scene
     focus.py       a Scene -> the part of it that was asked for by name; pure
+    changes.py     what differs between two scenes; pure
     draw/          a Scene -> text, graphviz, SVG; pure
     names.py       names, keys and paths that belong to one notebook
     room.py        a command -> the same command in namespaces of its own
@@ -20,7 +21,6 @@ before it (`tests/test_layers.py` sees to that):
     process.py     one program, as the notebook sees it
     supervisor.py  the notebook's hold on the owner of all programs
     kernelspec/    the Jupyter kernel “Linux IPC”: ipykernel in a room, under guards
-    changes.py     what differs between two scenes; pure
     pages.py       the front end, and a page that plays a film without a server
     film.py        a Film: a Scene for every system call; pure data
     exploration.py  all that can come out of some programs, and how often; pure data
@@ -29,6 +29,7 @@ before it (`tests/test_layers.py` sees to that):
     explore/       program(s) -> an Exploration, over every schedule
     camera/        program(s) -> a Film
     studio.py      a process of its own, in which both are made for a notebook
+    feed.py        the owner's pictures -> the views that want them
     view.py, ui/   a Scene or a Film -> a live widget
     reports.py     what a judge says about an answer, and the text a learner reads; pure
     exercises.py   exercises and their criteria, as an author writes them and a course keeps them

@@ -11,6 +11,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any
 
+from labkit.scene import Scene, encoded, keys
+
 Json = dict[str, Any]
 
 CLOCKS = ("since_ns", "remaining_ns")
@@ -41,10 +43,55 @@ def _parts(old: list[Json], new: list[Json], key: str) -> Json:
     parts: Json = {str(gone): None for gone in before.keys() - {thing[key] for thing in new}}
     for thing in new:
         known = before.get(thing[key], {})
+        if known is thing:
+            continue
         differs = {k: value for k, value in thing.items() if k not in known or known[k] != value}
         if differs:
             parts[str(thing[key])] = differs
     return parts
+
+
+def applied(scene: Json, change: Json) -> Json:
+    """The scene after a change: a new dictionary, in which what did not change is the same as before."""
+    after = {kind: change.get(kind, scene[kind]) for kind in ("waits", "deadlocks", "limits")}
+    for kind, key in (("processes", "pid"), ("objects", "id")):
+        parts, order = change.get(kind, {}), change.get("order", {}).get(kind)
+        things = {str(thing[key]): thing for thing in scene[kind]}
+        things |= {name: things.get(name, {}) | part for name, part in parts.items() if part is not None}
+        after[kind] = [things[name] for name in (map(str, order) if order is not None else things)]
+    return after
+
+
+class Encoder:
+    """Scenes that follow on one another, as dictionaries: what did not change is not made again."""
+
+    def __init__(self) -> None:
+        self._before: dict[Any, tuple[Any, Json]] = {}
+
+    def encoded(self, scene: Scene) -> Json:
+        """The scene without clocks, as a dictionary; parts of it may be parts of the one before."""
+        things: dict[Any, Any] = {p.pid: p for p in scene.processes} | {o.id: o for o in scene.objects}
+        self._before = {name: (thing, self._part(name, thing)) for name, thing in things.items()}
+        return {
+            "processes": [self._before[p.pid][1] for p in scene.processes],
+            "objects": [self._before[o.id][1] for o in scene.objects],
+            "waits": encoded(scene.waits),
+            "deadlocks": encoded(scene.deadlocks),
+            "limits": encoded(scene.limits),
+        }
+
+    def _part(self, name: Any, thing: Any) -> Json:
+        before, same = self._before.get(name, (None, {}))
+        if before == thing:
+            return same
+        part = {}
+        for field, key in keys(type(thing)):
+            value = getattr(thing, field)
+            if key in same and getattr(before, field) == value:
+                part[key] = same[key]
+            elif key not in CLOCKS:
+                part[key] = without_clocks(encoded(value))
+        return part
 
 
 def without_clocks(value: Any) -> Any:

@@ -408,7 +408,7 @@ class Scene:
 
     def to_dict(self) -> dict[str, Any]:
         """The scene as plain dictionaries and lists, ready for `json.dumps`."""
-        return {"version": VERSION, **_encode(self)}
+        return {"version": VERSION, **encoded(self)}
 
     def to_json(self, indent: int | None = None) -> str:
         """The scene as JSON text."""
@@ -443,14 +443,27 @@ _KEY = {"for_": "for"}
 """Attribute names that are Python words, and their JSON keys."""
 
 
-def _encode(value: Any) -> Any:
-    if dataclasses.is_dataclass(value):
-        return {_KEY.get(f.name, f.name): _encode(getattr(value, f.name)) for f in dataclasses.fields(value)}
+_keys: dict[type, tuple[tuple[str, str], ...]] = {}
+
+
+def keys(cls: type) -> tuple[tuple[str, str], ...]:
+    """(attribute, JSON key) of every field of one of these classes; none for other classes."""
+    known = _keys.get(cls)
+    if known is None:
+        fields = dataclasses.fields(cls) if dataclasses.is_dataclass(cls) else ()
+        known = _keys[cls] = tuple((f.name, _KEY.get(f.name, f.name)) for f in fields)
+    return known
+
+
+def encoded(value: Any) -> Any:
+    """A value of a scene, or a part of one, as `json.dumps` takes it."""
+    if value is None or isinstance(value, (str, int)):
+        return value
     if isinstance(value, (tuple, list)):
-        return [_encode(item) for item in value]
+        return [encoded(item) for item in value]
     if isinstance(value, bytes):
         return base64.b64encode(value).decode("ascii")
-    return value
+    return {key: encoded(getattr(value, name)) for name, key in keys(type(value))}
 
 
 _hints: dict[type, dict[str, Any]] = {}

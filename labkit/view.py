@@ -1,10 +1,9 @@
 """A Scene or a Film as a live widget; the same thing as a still picture and as text in its output.
 
-`watch()` follows the notebook's programs. One thread takes pictures off the supervisor's hands and
-sends each view what has changed, the latest only: a slow browser gets fewer pictures, never late ones.
-The whole scene is kept in the widget's state, so a page that is loaded again, or a second tab, starts
-from how things are now. A view that cannot be seen gets one picture a second; one that is nowhere on a
-page gets none.
+`watch()` follows the notebook's programs; its pictures come from `feed.py`, and what travels to a page
+is only what has changed. The whole scene is kept in the widget's state, so a page that is loaded again,
+or a second tab, starts from how things are now. A view that cannot be seen gets one picture a second;
+one that is nowhere on a page gets none.
 """
 
 from __future__ import annotations
@@ -13,7 +12,6 @@ import functools
 import os
 import signal
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -22,17 +20,13 @@ import traitlets
 
 from labkit import changes, draw
 from labkit.errors import LabError
+from labkit.feed import HIDDEN_S, Feed, cameras
 from labkit.film import Film
 from labkit.focus import renumbered
 from labkit.pages import bundle, film_page, packed
 from labkit.scene import Scene
 
 __all__ = ["View", "film_page", "show", "show_film", "show_outcomes", "watch"]
-
-HIDDEN_S = 1.0
-"""A view that cannot be seen gets a picture this often."""
-QUIET_S = 0.3
-"""A picture that has not changed for so long, with everybody asleep, has come to rest."""
 
 
 class View(anywidget.AnyWidget):
@@ -148,134 +142,6 @@ class View(anywidget.AnyWidget):
 def still(scene: Scene) -> str:
     """A scene as SVG; many views of one scene need it drawn once."""
     return draw.svg(scene)
-
-
-class Feed:
-    """One thread that brings the supervisor's pictures to the views that want them."""
-
-    def __init__(self) -> None:
-        self._changed = threading.Condition()
-        self._latest: dict[str, Any] | None = None
-        self._fresh = False
-        self._views: dict[View, tuple[str, ...]] = {}
-        self._watch: Any = None
-        self._arrived = 0.0
-
-    def add(self, view: View, names: tuple[str, ...]) -> None:
-        """Begin to show `view` these programs."""
-        from labkit.supervisor import connect
-
-        view.on_closed = lambda: self.remove(view)
-        with self._changed:
-            self._views[view] = names
-            self._fresh = True
-            self._changed.notify_all()
-            if self._watch is None:
-                self._latest = None
-                threading.Thread(target=self._run, name="labkit-view", daemon=True).start()
-                self._watch = connect().watch(self._picture)
-
-    def remove(self, view: View) -> None:
-        """Show `view` no more pictures; the last one out ends the thread and the looking."""
-        with self._changed:
-            self._views.pop(view, None)
-            if not self._views and self._watch is not None:
-                self._watch.close()
-                self._watch = None
-            self._changed.notify_all()
-
-    def _picture(self, scene: dict[str, Any]) -> None:
-        with self._changed:
-            self._latest, self._fresh = scene, True
-            self._arrived = time.monotonic()
-            self._changed.notify_all()
-
-    def _run(self) -> None:
-        behind = False
-        while True:
-            with self._changed:
-                self._changed.wait_for(lambda: self._fresh or not self._views, HIDDEN_S if behind else None)
-                if not self._views:
-                    return
-                self._fresh = False
-                latest, views = self._latest, dict(self._views)
-            if latest is not None:
-                behind = self._bring(changes.without_clocks(latest), views)
-
-    def _bring(self, scene: dict[str, Any], views: dict[View, tuple[str, ...]]) -> bool:
-        """Show a picture to the views whose turn it is; True when some still wait for theirs."""
-        scene = changes.without(scene, cameras())
-        now = time.monotonic()
-        behind = False
-        for view, names in views.items():
-            picture = changes.only(scene, names)
-            living = [p for p in picture["processes"] if p["state"] not in ("zombie", "dead")]
-            view.had_programs |= any(p["pid"] != os.getpid() for p in living)
-            if living and not (view.had_programs and all(p["pid"] == os.getpid() for p in living)):
-                if view.status == "waiting":
-                    view.status = "live"
-                if view.due(now):
-                    view.show(picture)
-                else:
-                    behind = True
-            elif view.status == "live":
-                self._end(view, names)
-        with self._changed:
-            self._changed.notify_all()
-        return behind
-
-    def _end(self, view: View, names: tuple[str, ...]) -> None:
-        from labkit.supervisor import current
-
-        programs = current().programs() if current() else []  # type: ignore[union-attr]
-        view.endings = tuple(
-            f"{p.name} {ending(p.status)}" for p in programs if not p.alive and (not names or p.name in names)
-        )
-        view.status = "ended"
-        self.remove(view)
-
-    def wait_shown(self, view: View, timeout: float) -> None:
-        """Wait until the view shows a program, or has nothing to wait for."""
-        with self._changed:
-            self._changed.wait_for(lambda: view.status != "waiting", timeout)
-
-    def wait_quiet(self, view: View, timeout: float) -> None:
-        """Wait until the picture has come to rest, or its programs have ended."""
-        end = time.monotonic() + timeout
-        with self._changed:
-            while view.status != "ended" and (now := time.monotonic()) < end:
-                rest = self._arrived + QUIET_S - now
-                shown = view.status == "live" and not self._fresh
-                if rest <= 0 and shown and at_rest(view.feed["scene"]):
-                    return
-                self._changed.wait(min(end - now, max(rest, 0.02)))
-
-
-def cameras() -> set[str]:
-    """Names of programs that are ours: they record others, and are no part of the picture."""
-    from labkit.supervisor import current
-
-    supervisor = current()
-    return (
-        {p.name for p in supervisor.programs() if "labkit.studio" in p.command.argv} if supervisor else set()
-    )
-
-
-def at_rest(scene: dict[str, Any]) -> bool:
-    """Is everybody asleep in a call without a time limit, or dead?"""
-    return all(
-        p["state"] in ("zombie", "dead", "stopped") or (p["blocked"] and p["blocked"]["timed"] is False)
-        for p in scene["processes"]
-    )
-
-
-def ending(status: int | None) -> str:
-    """`ended with status 0`, `was ended by SIGKILL`."""
-    from labkit.words import signal_name
-
-    if status is None:
-        return "ended"
-    return f"was ended by {signal_name(-status)}" if status < 0 else f"ended with status {status}"
 
 
 _feed = Feed()

@@ -64,6 +64,8 @@ class XRay:
         """Descriptors for which this is true are left out, and not even looked into."""
         self.childless: frozenset[int] = frozenset()
         """Processes whose descendants are not in the picture."""
+        self.clocks = True
+        """Say how long each sleep has lasted: then a picture is never like the one before."""
         self._numbers = Numbers()
         self._names = Names(self.names)
         self._recall = Recall()
@@ -111,7 +113,7 @@ class XRay:
         from labkit.waits import judge
 
         look = Look(self._numbers, self.all_objects, self._recall)
-        look.tracing_stop = self.tracing_stop
+        look.tracing_stop, look.clocks = self.tracing_stop, self.clocks
         look.plumbing, look.childless = self.plumbing, self.childless
         look.outside.fresh = careful
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 import re
@@ -26,21 +27,6 @@ ROOT = Path(__file__).parents[1]
 HOLDER = "import os, signal\nr, w = os.pipe()\nos.write(w, b'hello')\nsignal.pause()\n"
 
 Json = dict[str, Any]
-
-
-def applied(scene: Json, change: Json) -> Json:
-    """What ui/scene.js does, said again in Python: the two must agree on every sample."""
-    result = dict(scene)
-    for kind, key in (("processes", "pid"), ("objects", "id")):
-        things = {str(t[key]): t for t in scene[kind]}
-        for name, part in change.get(kind, {}).items():
-            if part is None:
-                del things[name]
-            else:
-                things[name] = {**things.get(name, {}), **part}
-        order = change.get("order", {}).get(kind, list(things))
-        result[kind] = [things[str(name)] for name in order]
-    return result | {k: change[k] for k in ("waits", "deadlocks", "limits") if k in change}
 
 
 @pytest.fixture
@@ -72,7 +58,7 @@ def test_a_change_turns_one_scene_into_the_other() -> None:
         [*scenes, *reversed(scenes)], [*scenes[1:], *reversed(scenes), scenes[0]], strict=True
     ):
         found = changes.change(old, new)
-        assert (applied(old, found) if found else old) == new
+        assert changes.applied(old, found or {}) | {"version": 1} == new
 
 
 def test_a_byte_more_in_a_pipe_sends_two_numbers_and_nothing_else() -> None:
@@ -85,6 +71,22 @@ def test_a_byte_more_in_a_pipe_sends_two_numbers_and_nothing_else() -> None:
 def test_a_clock_that_runs_is_no_change() -> None:
     blocked = {"call": "read", "since_ns": 5}
     assert changes.without_clocks({"p": [{"blocked": blocked}]}) == {"p": [{"blocked": {"call": "read"}}]}
+
+
+def test_scenes_that_follow_are_encoded_as_they_are_and_what_is_the_same_once() -> None:
+    encoder = changes.Encoder()
+    scenes = [make() for make in sample_scenes.SCENES.values()]
+    for scene in (*scenes, *reversed(scenes)):
+        made = encoder.encoded(scene)
+        assert made | {"version": 1} == changes.without_clocks(scene.to_dict())
+        again = encoder.encoded(dataclasses.replace(scene))
+        assert all(a is b for a, b in zip(made["processes"], again["processes"], strict=True))
+    moved = sample_scenes.pipe()
+    first = encoder.encoded(moved)
+    ran = dataclasses.replace(moved.processes[0], state="running")
+    second = encoder.encoded(dataclasses.replace(moved, processes=(ran, *moved.processes[1:])))
+    assert second["processes"][0]["descriptors"] is first["processes"][0]["descriptors"]
+    assert changes.change(first, second) == {"processes": {str(ran.pid): {"state": "running"}}}
 
 
 def test_a_program_brings_its_children_and_what_they_reach() -> None:
@@ -154,7 +156,7 @@ def test_packed_scenes_unpack_to_the_same() -> None:
     packed = pages.packed({"scenes": scenes})["scenes"]
     now = packed[0]
     for scene, change in zip(scenes, packed, strict=True):
-        now = now if change is None or change is packed[0] else applied(now, change)
+        now = now if change is None or change is packed[0] else changes.applied(now, change) | {"version": 1}
         assert now == changes.without_clocks(scene)
 
 
@@ -215,6 +217,16 @@ def test_closing_a_view_ends_its_thread_and_its_comm() -> None:
     assert second.comm is None
     program.kill()
     assert program.wait_gone(10)
+
+
+def test_a_view_that_nobody_keeps_is_closed_without_waiting_for_anybody() -> None:
+    shown = view.show(sample_scenes.pipe())
+    view._feed.remove(shown)
+    with view._feed._changed:
+        collector = threading.Thread(target=shown.close)
+        collector.start()
+        collector.join(10)
+        assert not collector.is_alive()
 
 
 def test_a_hidden_view_gets_a_picture_a_second_and_one_that_is_nowhere_none() -> None:

@@ -139,6 +139,8 @@ class Look:
         """Processes whose descendants are left out."""
         self.tracing_stop: State = "stopped"
         """What a thread in a tracing stop is said to be."""
+        self.clocks = True
+        """Is it said how long each sleep has lasted?"""
         self.outside = Outside(weakref.proxy(self))
         """Who holds something too, and is not in the picture."""
         self.mappings: dict[int, tuple[Mapping, ...] | None] = {}
