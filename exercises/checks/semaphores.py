@@ -6,6 +6,7 @@ from labkit.judge.referee import Part, stories, stories_in_c
 TIME = 60
 
 possible = Exercise(
+    tidy_points=0,
     hints=(
         "Draw two columns, one for each process, and put their four lines in an order of your choice.",
         "The gate guards the load and it guards the store. Does it guard what lies between?",
@@ -278,7 +279,7 @@ def all_eat(answer):
 
     stories_in_c(answer, names, _SEATS, check)
     stories_in_c(answer, ("the philosopher", "the neighbour"), _ONE_FORK, _nobody_starves)
-    return "In every order: all have eaten, and nobody sat waiting with one fork in his hand."
+    return "In every order: all have eaten, and nobody sat waiting with one fork in hand."
 
 
 def _nobody_starves(story):

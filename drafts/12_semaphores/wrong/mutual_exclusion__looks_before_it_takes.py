@@ -1,9 +1,0 @@
-# fails: lets one process in at a time, and each of them once, in every order
-# hears: were in `use` at the same time
-def work(gate, use):
-    if gate.value == 1:
-        gate.acquire()
-        use()
-        gate.release()
-    else:
-        use()
