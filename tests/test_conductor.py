@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import time
@@ -10,7 +11,7 @@ import pytest
 from stage import c, python, shell
 
 from labkit.conductor import Conductor, TimeUp
-from labkit.conductor.tasks import Task
+from labkit.conductor.tasks import Task, Witness
 from labkit.errors import LabError
 from labkit.programs import Command
 
@@ -125,3 +126,36 @@ def test_programs_get_what_they_are_to_read():
 def test_a_program_that_is_not_there_is_said():
     with pytest.raises(LabError, match="no program 'nowhere'"), Conductor([Command(("nowhere",))]):
         pass
+
+
+def test_descriptors_are_given_back_also_of_those_who_execute(monkeypatch):
+    stopped = Conductor._stopped
+
+    def watched(self: Conductor, task: Task, number: int, event: int) -> None:
+        self._witness(task)  # as where it is looked at whether it sleeps
+        stopped(self, task, number, event)
+
+    monkeypatch.setattr(Conductor, "_stopped", watched)
+    counts = []
+    for _ in range(4):
+        with Conductor([shell("echo a | cat; sh -c 'exec true' & wait")]) as conductor:
+            lead_all(conductor)
+        counts.append(len(os.listdir("/proc/self/fd")))
+    assert counts == [counts[0]] * 4
+
+
+def test_one_who_has_ended_is_not_said_to_be_in_a_call():
+    """Its files belong to root by then: an ordinary user may not open them."""
+    looker = os.fork()
+    if looker == 0:
+        with contextlib.suppress(PermissionError):
+            os.setresuid(65534, 65534, 65534)
+        ended = os.fork()
+        if ended == 0:
+            os._exit(0)
+        os.waitid(os.P_PID, ended, os.WEXITED | os.WNOWAIT)
+        witness = Witness(ended, ended)
+        right = witness.state() == "Z" and not witness._in_call() and witness.asleep() is None
+        os.waitpid(ended, 0)
+        os._exit(0 if right else 1)
+    assert os.waitpid(looker, 0)[1] == 0

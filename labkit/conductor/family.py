@@ -64,9 +64,7 @@ class Family:
             self._forget(caller)
             caller.tid, caller.number, caller.state = process.pid, 1, "running"
             process.tasks[process.pid] = self.tasks[process.pid] = caller
-        if caller.witness is not None:
-            caller.witness.close()
-            caller.witness = None
+        _dismiss(caller)
         peek.keep_open(process.pid)
         quiet.prepare(process.image, process.pid, marked=False)
         process.shown.clear()
@@ -92,11 +90,16 @@ class Family:
         task.process.tasks.pop(task.tid, None)
         if task in self.woken:
             self.woken.remove(task)
-        if task.witness is not None:
-            task.witness.close()
-            task.witness = None
+        _dismiss(task)
 
     def _witness(self, task: Task) -> Witness:
         if task.witness is None:
             task.witness = Witness(task.process.pid, task.tid)
         return task.witness
+
+
+def _dismiss(task: Task) -> None:
+    """Give back what its witness holds open."""
+    if task.witness is not None:
+        task.witness.close()
+        task.witness = None

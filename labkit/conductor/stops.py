@@ -202,8 +202,9 @@ class Stops(Family):
             child.number = max(t.number for t in task.process.tasks.values() if t is not child) + 1
         else:
             child = self._new_task(tid, self._new_process(task.process, tid))
-        if known is not None and known.state == "new":
-            child.state = "new"
+        if known is not None:
+            child.witness = known.witness
+            child.state = known.state if known.state == "new" else child.state
         child.born_by = task.tid
         task.in_vfork = event == ptrace.EVENT_VFORK
         ptrace.resume_to_exit(task.tid)
