@@ -2,7 +2,7 @@
 
 `os.pipe()` in a plain cell is worth seeing; the seventy descriptors of ipykernel are not, and are not
 even looked into. Plumbing is whatever was open when labkit was loaded, and of what came later the
-connections of front ends, epoll and eventfd descriptors, and devices.
+sockets that `plumbing.py` knows, epoll and eventfd descriptors, and devices.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ import os
 from labkit.errors import LabError
 from labkit.kernel import proc
 from labkit.look import Held
+from labkit.owner.plumbing import Plumbing
 from labkit.scene import Process, Scene
 
 NAME = "notebook"
-_LISTENS = "0A"
 _SHARED = ("sysv-shm", "posix-shm", "memfd", "posix-sem")
 
 
@@ -28,10 +28,7 @@ class Notebook:
         self._before = {(fd, self._link(fd)) for fd in self._numbers()}
         self._files = tuple(link for _, link in self._before if link.startswith(b"/"))
         self._folders = {os.path.dirname(file) for file in self._files}
-        self._ports = {
-            port for port, state, inode in self._tcp() if self._is_before(inode) and state == _LISTENS
-        }
-        self._front_ends: dict[bytes, bool] = {}
+        self._plumbing = Plumbing(pid, (link for _, link in self._before))
         self._used = {fd for fd, _ in self._before}
         self._listed: list[tuple[int, bytes]] = []
         self._worth = False
@@ -75,30 +72,7 @@ class Notebook:
             return True  # a database that was open before: its journal, and the folder while it syncs
         if link.startswith(b"/dev/") and not link.startswith(b"/dev/shm/"):
             return True
-        return link.startswith(b"socket:[") and self._is_front_end(link)
-
-    def _is_front_end(self, link: bytes) -> bool:
-        """Is this socket a connection that ipykernel took from a front end?"""
-        if link not in self._front_ends:
-            self._front_ends[link] = any(
-                port in self._ports and link == b"socket:[%d]" % inode for port, _, inode in self._tcp()
-            )
-        return self._front_ends[link]
-
-    def _is_before(self, inode: int) -> bool:
-        return any(link == b"socket:[%d]" % inode for _, link in self._before)
-
-    def _tcp(self) -> list[tuple[str, str, int]]:
-        """Each TCP socket of the notebook's network: (local port, state, inode)."""
-        found = []
-        for file in ("tcp", "tcp6"):
-            try:
-                with open(f"/proc/{self.pid}/net/{file}", encoding="ascii") as lines:
-                    rows = [line.split() for line in lines][1:]
-            except OSError:
-                continue
-            found += [(row[1].rpartition(":")[2], row[3], int(row[9])) for row in rows]
-        return found
+        return link.startswith(b"socket:[") and self._plumbing.has(fd, link)
 
     def _numbers(self) -> list[int]:
         try:
