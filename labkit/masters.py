@@ -41,6 +41,15 @@ def solution(course: Course, name: str) -> str:
     return "\n".join(lines)
 
 
+def topics(course: Course) -> list[str]:
+    """The topics in the order of the course's notebooks; those that have no notebook come last."""
+    found: dict[str, None] = {}
+    for path in sorted((course.folder / "exercises").glob("*.ipynb")):
+        found |= dict.fromkeys(name.partition("/")[0] for name in notebooks.answers(notebooks.read(path)))
+    there = course.topics()
+    return [topic for topic in found if topic in there] + [topic for topic in there if topic not in found]
+
+
 def _find(folder: Path, name: str) -> notebooks.AnswerCell | None:
     for path in sorted(folder.glob("*.ipynb")):
         found = notebooks.answers(notebooks.read(path)).get(name)

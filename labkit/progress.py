@@ -14,6 +14,7 @@ from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
+from labkit import masters
 from labkit.building import fingerprint
 from labkit.errors import LabError
 from labkit.exercises import Course
@@ -101,7 +102,7 @@ def table(course: Course) -> str:
     """Every exercise of the course and what became of it, as text."""
     so_far = read()
     lines = []
-    for topic in course.topics():
+    for topic in masters.topics(course):
         names = list(course.names(topic))
         solved = sum(so_far.get(name, Progress()).solved for name in names)
         lines.append(f"{topic}: {solved} of {len(names)} solved")

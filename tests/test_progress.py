@@ -76,6 +76,13 @@ def test_the_best_try_counts() -> None:
     assert f"✓ {NAME}" in progress.table(COURSE)
 
 
+def test_topics_come_in_the_order_of_the_notebooks() -> None:
+    shown = progress.table(COURSE)
+    places = [shown.index(f"{topic}: 0 of ") for topic in ("start_here", "pipes", "unix_sockets")]
+    assert places == sorted(places)
+    assert all(f"{topic}: " in shown for topic in COURSE.topics())
+
+
 def test_twelve_notebooks_at_a_time_lose_nothing() -> None:
     code = "import sys; from labkit import progress\nfor n in range(20):\n"
     code += " with progress.changing('a/b') as kept: kept.hints += 1"

@@ -136,9 +136,11 @@ def _other_users() -> Finding:
 
 
 def _room() -> Finding:
-    from labkit.room import why_no_room
+    from labkit.room import inside, why_no_room
 
     good_for = "a notebook's programs among themselves: own pids, own IPC objects, nothing left behind"
+    if inside():  # a room within a room is more than a notebook needs
+        return Finding("rooms", True, "this is one: own pids, own IPC objects, nothing left behind")
     why = why_no_room()
     return Finding("rooms", why is None, good_for, why or "")
 

@@ -154,7 +154,7 @@ class Judged:
         points, left = self.exercise.tidy_points, list(dict.fromkeys(self._left))
         if left:
             return Result(TIDY, False, points, f"It left {', '.join(left[:8])}.")
-        if not self._held:
+        if points and not self._held:
             return Result(TIDY, False, points, "There is nothing to judge yet.")
         return Result(TIDY, True, points)
 
