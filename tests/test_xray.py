@@ -272,6 +272,19 @@ def test_a_pipe_s_level_bytes_and_ends() -> None:
     assert pipe.others is False
 
 
+def test_packets_of_one_pipe_are_not_shown_in_the_next() -> None:
+    source = """
+packets, plain = os.pipe2(os.O_DIRECT), os.pipe()
+for word in (b"abc", b"defg", b"hi"): os.write(packets[1], word)
+os.write(plain[1], b"plain")
+ready()
+"""
+    with subject(source) as program:
+        scene = picture(program.pid, "read")
+        assert one(scene, "pipe", queued=9).head == b"abc"
+        assert one(scene, "pipe", queued=5).head == b"plain"
+
+
 def test_looking_takes_nothing_out_of_a_pipe() -> None:
     source = "r, w = os.pipe(); os.write(w, b'x' * 1000)\nready()\nready(left=len(os.read(r, 9999)))"
     with subject(source) as program:

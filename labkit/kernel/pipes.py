@@ -4,7 +4,8 @@ Some facts about pipes (pipe(7)):
 
 - A pipe is a ring of page slots (16 at first: 65,536 bytes). A write that does not fit behind the
   last page's bytes takes a new slot, so many writes of odd sizes fill the ring with fewer bytes than
-  its capacity: 61,813 of 65,536 is a full pipe. `O_DIRECT` ("packet") pipes never share a slot.
+  its capacity: 61,813 of 65,536 is a full pipe. `O_DIRECT` ("packet") pipes never share a slot, and a
+  read ends where a packet ends: in the pipe that `tee` copied them into, too.
 - FIONREAD counts the bytes queued, on either end. F_GETPIPE_SZ is the capacity, on either end.
 - `tee` into another pipe copies references to the pages: nothing is consumed, nobody is woken. It
   needs a descriptor open for reading, and one for writing on another pipe.
@@ -93,4 +94,12 @@ class Scratch:
             count = syscalls.tee(copy, write, size)
         except BlockingIOError:
             return b""
-        return os.read(read, count) if count else b""
+        first = os.read(read, count) if count else b""
+        self._empty(count - len(first))
+        return first
+
+    def _empty(self, left: int) -> None:
+        """Take out the packets behind the first, which a read never crosses: they are not the next pipe's."""
+        assert self._ends is not None
+        while left > 0:
+            left -= len(os.read(self._ends[0], left))
