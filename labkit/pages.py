@@ -12,7 +12,7 @@ import importlib.resources
 import json
 from typing import Any
 
-from labkit import changes
+from labkit import changes, words
 
 Json = dict[str, Any]
 
@@ -23,11 +23,21 @@ def bundle() -> str:
     return (importlib.resources.files("labkit") / "ui" / "bundle.js").read_text("utf-8")
 
 
+def shortly(scene: Json) -> Json:
+    """The scene with the names of things as a still says them: less what is another in every notebook."""
+    return {**scene, "objects": [_shortly(thing) for thing in scene["objects"]]}
+
+
+def _shortly(thing: Json) -> Json:
+    short = {key: words.shortened(thing[key]) for key in ("name", "path") if thing.get(key)}
+    return thing if all(thing[key] == word for key, word in short.items()) else {**thing, **short}
+
+
 def packed(film: Json) -> Json:
     """The film with each scene as what is new in it; the first is whole, None where nothing is new."""
     scenes: list[Json | None] = []
     last: Json | None = None
-    for scene in map(changes.without_clocks, film["scenes"]):
+    for scene in map(shortly, map(changes.without_clocks, film["scenes"])):
         scenes.append(scene if last is None else changes.change(last, scene))
         last = scene
     return {**film, "scenes": scenes}

@@ -16,6 +16,8 @@ from labkit.scene import Scene
 OnOutput = Callable[["Program", int, bytes], None]
 OnEvent = Callable[["Program", dict[str, Any]], None]
 
+TAIL_BYTES = 4000
+
 
 class Line(Protocol):
     """The line to the owner, as a program needs it."""
@@ -53,6 +55,8 @@ class Program:
         self.failure: dict[str, Any] | None = None
         self.scene: Scene | None = None
         """How things stood when its time was up."""
+        self.tail = b""
+        """The end of what it has written."""
         self.on_output: OnOutput | None = None
         self.on_event: OnEvent | None = None
 
@@ -65,6 +69,12 @@ class Program:
         """Wait until it and all in its session have ended; its exit status, or None after `timeout`."""
         self._supervisor.wait_for(lambda: self.done, timeout)
         return self.status if self.done else None
+
+    def wrote(self, stream: int, data: bytes) -> None:
+        """It wrote this on stream 1 (output) or 2 (error)."""
+        self.tail = (self.tail + data)[-TAIL_BYTES:]
+        if self.on_output is not None:
+            self.on_output(self, stream, data)
 
     def wait_done_or_asking(self) -> None:
         """Wait until it has ended, or wants something typed."""

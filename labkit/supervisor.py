@@ -218,9 +218,8 @@ class Supervisor:
         event = head["event"]
         program = self._programs.get(head.get("id", 0))
         if event == "output" and program is not None:
-            if program.on_output is not None:
-                with _reported():
-                    program.on_output(program, head["stream"], body)
+            with _reported():
+                program.wrote(head["stream"], body)
             return
         if event == "scene":
             before = changes.EMPTY if head["begins"] else self._picture

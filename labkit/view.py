@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import functools
 import os
+import re
 import signal
 import threading
 from collections.abc import Callable
@@ -23,10 +24,15 @@ from labkit.errors import LabError
 from labkit.feed import HIDDEN_S, Feed, cameras
 from labkit.film import Film
 from labkit.focus import renumbered
-from labkit.pages import bundle, film_page, packed
+from labkit.pages import bundle, film_page, packed, shortly
 from labkit.scene import Scene
 
 __all__ = ["View", "film_page", "show", "show_film", "show_outcomes", "watch"]
+
+MOST_LINES = 40
+"""Of what a program has written, the last lines that its panel shows."""
+_ESCAPES = re.compile(r"\x1b(\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(\x07|\x1b\\)|[@-Z\\-_])")
+"""What a terminal obeys and does not show: colours, titles."""
 
 
 class View(anywidget.AnyWidget):
@@ -55,7 +61,9 @@ class View(anywidget.AnyWidget):
         """Makes the film of the n-th outcome."""
         self.text = ""
         """What stands for it where there is no picture; of a scene, its text."""
-        picture = changes.without_clocks(scene.to_dict()) if scene is not None else changes.EMPTY
+        picture = changes.EMPTY
+        if scene is not None:
+            picture = shortly(changes.without_clocks(scene.to_dict()))
         super().__init__(_esm=bundle(), feed={"n": 0, "scene": picture}, status=status, **shown)
         self.ident = self.model_id or ""
         self.on_msg(self._heard)
@@ -69,6 +77,7 @@ class View(anywidget.AnyWidget):
 
     def show(self, picture: dict[str, Any]) -> None:
         """Show this scene (a dictionary) from now on; sends only what is new in it."""
+        picture = shortly(picture)
         with self._sending:
             differs = changes.change(self.feed["scene"], picture)
             if differs is None:
@@ -103,6 +112,8 @@ class View(anywidget.AnyWidget):
                     self.send({"kind": "whole", "feed": self.feed})
             case {"do": "signal" | "stop", "asked": asked}:
                 self.send({"kind": "answer", "asked": asked, "words": obey(message)})
+            case {"do": "output", "name": str(name), "asked": asked}:
+                self.send({"kind": "output", "asked": asked, "words": written(name)})
             case {"do": "replay", "n": int(n)} if self.replay is not None:
                 self._play(n)
 
@@ -189,6 +200,16 @@ def show_outcomes(outcomes: dict[str, Any], text: str, replay: Callable[[int], F
     view = View(outcomes=outcomes)
     view.text, view.replay = text, replay
     return view
+
+
+def written(name: str) -> str:
+    """The last lines that the program of this name has written, as far as they are known."""
+    from labkit.supervisor import current
+
+    programs = current().programs() if current() else []  # type: ignore[union-attr]
+    tail = next((p.tail for p in reversed(programs) if p.name == name), b"")
+    text = _ESCAPES.sub("", tail.decode("utf-8", "replace").replace("\r\n", "\n"))
+    return "\n".join(text.rstrip("\n").split("\n")[-MOST_LINES:])
 
 
 def obey(wish: dict[str, Any]) -> str:

@@ -160,6 +160,28 @@ def test_packed_scenes_unpack_to_the_same() -> None:
         assert now == changes.without_clocks(scene)
 
 
+@pytest.mark.usefixtures("notebook")
+def test_a_process_shows_the_end_of_what_its_program_has_written() -> None:
+    source = "print(*range(100), sep='\\n')\nprint('\\x1b[31mred\\x1b[0m, and\\x1b]0;title\\x07 done')"
+    program = connect().start(python(source, name="talker"))
+    assert program.wait(10) == 0
+    lines = view.written("talker").split("\n")
+    assert lines[-2:] == ["99", "red, and done"]
+    assert len(lines) == view.MOST_LINES
+    assert view.written("nobody") == ""
+    assert program.wait_gone(10)
+
+
+def test_what_lies_in_the_scratch_folder_is_shown_as_in_text(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(names.SCRATCH, "/tmp/labkit-0-xyz")
+    thing = {"id": "fifo-1", "name": "/tmp/labkit-0-xyz/door", "path": "/tmp/labkit-0-xyz/door"}
+    scene = changes.EMPTY | {"objects": [thing, {"id": "pipe-1", "name": "pipe 1", "path": None}]}
+    short = pages.shortly(scene)
+    assert [o["name"] for o in short["objects"]] == ["…/door", "pipe 1"]
+    assert short["objects"][0]["path"] == "…/door"
+    assert short["objects"][1] is scene["objects"][1]
+
+
 # --- live -------------------------------------------------------------------------------------------
 
 

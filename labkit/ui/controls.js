@@ -1,6 +1,7 @@
 // What can be done with a live picture: freeze it, slow it down, step; stop a program, send a signal.
 
 import { html, set } from "./svg.js";
+import { outputTail } from "./tail.js";
 import { clean, count } from "./words.js";
 
 /** @typedef {import("./index.js").Model} Model */
@@ -85,7 +86,7 @@ export function processControls(process, model, signal) {
   const ask = asker(model, answer, signal);
   send.addEventListener("click", () => ask({ do: "signal", pid: process.pid, signal: menu.value }), { signal });
   stop.addEventListener("click", () => ask({ do: "stop", name: process.name }), { signal });
-  return [html("div", { class: "lk-buttons" }, menu, send, stop, answer)];
+  return [html("div", { class: "lk-buttons" }, menu, send, stop, answer), outputTail(process, model, signal)];
 }
 
 /** Sends a wish, and says when it has to wait for the cell that runs. @param {Model} model @param {HTMLElement} answer @param {AbortSignal} signal */

@@ -1,12 +1,13 @@
 // All that is known of one process or object, as a table beside the picture.
 
-import { html } from "./svg.js";
+import { dump, FORMS, formInWords } from "./cells.js";
+import { html, set } from "./svg.js";
 import { clean, doing, fromBase64, kindInWords, number, tokens } from "./words.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./words.js").Thing} Thing */
 
-const SKIP = new Set(["kind", "name", "id", "head", "notes", "threads", "descriptors", "mappings", "signals", "blocked", "messages", "views", "lines", "lastNames", "holderNames"]);
+const SKIP = new Set(["kind", "name", "id", "head", "notes", "threads", "descriptors", "mappings", "signals", "blocked", "messages", "views", "lines", "lastNames", "holderNames", "form"]);
 
 /** @param {Scene} scene @param {string} key @returns {HTMLElement[] | null}  null when it is no longer there */
 export function detail(scene, key) {
@@ -70,7 +71,7 @@ function ofObject(o, scene) {
     html("p", {}, `${kindInWords(o.kind)}${o.notes?.length ? `. ${clean(o.notes.join("; "))}` : ""}`),
     table("What the kernel says", ["what", "value"], fields(o, scene)),
     ...(o.messages ? [messageTable(o)] : []),
-    ...(o.head ? [bytesTable(fromBase64(o.head))] : []),
+    ...(o.head ? [bytesTable(fromBase64(o.head), o.form)] : []),
   ];
 }
 
@@ -103,15 +104,19 @@ function messageTable(o) {
   return table("Messages, the next one first", ["", "type", "bytes", "begins with"], rows);
 }
 
-/** Bytes by sixteens: address, hex, text. @param {Uint8Array} bytes */
-function bytesTable(bytes) {
-  const rows = [];
-  for (let at = 0; at < bytes.length; at += 16) {
-    const part = [...bytes.slice(at, at + 16)];
-    const hex = part.map((b) => b.toString(16).padStart(2, "0")).join(" ");
-    rows.push([at.toString(16).padStart(4, "0"), hex, part.map((b) => (b > 31 && b < 127 ? String.fromCharCode(b) : "·")).join("")]);
-  }
-  return table("First bytes", ["at", "hex", "text"], rows, "lk-dump");
+/** Bytes by sixteens. @param {Uint8Array} bytes @param {import("./cells.js").Form} [form] */
+function bytesTable(bytes, form) {
+  return table("First bytes", ["at", formInWords(form), "text"], dump(bytes, form), "lk-dump");
+}
+
+/** As what the bytes of shared memory are shown: a row of buttons. @param {import("./cells.js").Form} now @param {(form: import("./cells.js").Form) => void} choose */
+export function formButtons(now, choose) {
+  const buttons = FORMS.map(([form, label, title]) => html("button", { type: "button", title, "aria-label": title, "aria-pressed": form === now }, label));
+  buttons.forEach((button, i) => button.addEventListener("click", () => {
+    for (const other of buttons) set(other, { "aria-pressed": String(other === button) });
+    choose(FORMS[i][0]);
+  }));
+  return html("div", { class: "lk-buttons", role: "group", "aria-label": "bytes as" }, html("span", { class: "lk-quiet-html" }, "bytes as"), buttons[0], buttons[1], html("span", { class: "lk-quiet-html" }, "integers of"), ...buttons.slice(2), html("span", { class: "lk-quiet-html" }, "bytes"));
 }
 
 /** @param {string} caption @param {string[]} heads @param {any[][]} rows @param {string} [kind] */

@@ -2,6 +2,7 @@
 
 import { box, svg, text } from "./svg.js";
 import { CELL, GRID_ROWS, OBJECT } from "./sizes.js";
+import { cells } from "./cells.js";
 import { clean, fit, fromBase64 } from "./words.js";
 
 /** @typedef {import("./words.js").Thing} Thing */
@@ -15,30 +16,31 @@ export function drawMemory(o, width, before) {
   if (!o.head) return [text("contents not visible here", width / 2, OBJECT.title + 20, "lk-quiet lk-middle"), ...pages(o, width, OBJECT.title + ROW + 18)];
   const old = before?.head && before.head !== o.head ? fromBase64(before.head) : null;
   const rows = Math.max(1, Math.min(GRID_ROWS, Math.ceil(head.length / CELL.across)));
-  return [...grid(head, old, rows), ...pages(o, width, OBJECT.title + rows * ROW + 12)];
+  return [...grid(head.slice(0, rows * CELL.across), old, o.form), ...pages(o, width, OBJECT.title + rows * ROW + 12)];
 }
 
-/** @param {Uint8Array} head @param {Uint8Array | null} old @param {number} rows */
-function grid(head, old, rows) {
+/** @param {Uint8Array} head @param {Uint8Array | null} old @param {import("./cells.js").Form} [form] */
+function grid(head, old, form) {
   const drawn = [];
-  for (let row = 0; row < rows; row++) {
-    const y = OBJECT.title + row * ROW;
-    drawn.push(text((row * CELL.across).toString(16).padStart(4, "0"), LEFT - 6, y + 15, "lk-address lk-end"));
-    for (let i = 0; i < CELL.across && row * CELL.across + i < head.length; i++) {
-      const at = row * CELL.across + i;
-      drawn.push(byteCell(head[at], LEFT + i * CELL.width, y, old != null && old[at] !== head[at]));
-    }
+  for (let at = 0; at < head.length; at += CELL.across)
+    drawn.push(text(at.toString(16).padStart(4, "0"), LEFT - 6, OBJECT.title + (at / CELL.across) * ROW + 15, "lk-address lk-end"));
+  for (const cell of cells(head, form)) {
+    const changed = old != null && head.slice(cell.at, cell.at + cell.bytes).some((byte, i) => old[cell.at + i] !== byte);
+    drawn.push(drawCell(cell, LEFT + (cell.at % CELL.across) * CELL.width, OBJECT.title + Math.floor(cell.at / CELL.across) * ROW, changed));
   }
   return drawn;
 }
 
-/** @param {number} byte @param {number} x @param {number} y @param {boolean} changed */
-function byteCell(byte, x, y, changed) {
-  const printable = byte > 32 && byte < 127;
-  const words = byte === 0 ? "·" : byte === 32 ? "␣" : printable ? String.fromCharCode(byte) : byte.toString(16).padStart(2, "0");
-  return svg("g", { class: `lk-cell ${changed ? "lk-changed" : ""} ${byte === 0 ? "lk-zero" : ""}` },
-    box(x + 0.5, y + 1, CELL.width - 1, ROW - 2, "lk-cellbox", 2),
-    text(words, x + CELL.width / 2, y + 14.5, printable || byte === 0 || byte === 32 ? "lk-byte lk-middle" : "lk-byte lk-small lk-middle"));
+/** As large as other bytes, or as fits. @param {string} digits @param {number} width */
+const sized = (digits, width) => `font-size: ${Math.min(13, (width - 1) / (digits.length * 0.602)).toFixed(1)}px`;
+
+/** @param {import("./cells.js").Cell} cell @param {number} x @param {number} y @param {boolean} changed */
+function drawCell(cell, x, y, changed) {
+  const width = cell.bytes * CELL.width;
+  const style = cell.kind === "number" ? sized(cell.text, width) : null;
+  return svg("g", { class: `lk-cell ${changed ? "lk-changed" : ""} ${cell.kind === "zero" ? "lk-zero" : ""}` },
+    box(x + 0.5, y + 1, width - 1, ROW - 2, "lk-cellbox", 2),
+    text(cell.text, x + width / 2, y + 14.5, `lk-byte ${cell.kind === "hex" ? "lk-small" : ""} lk-middle`, { style }));
 }
 
 /** A strip of pages for each process that has it mapped. @param {Thing} o @param {number} width @param {number} y */

@@ -1,6 +1,6 @@
 // What every picture stands on: a bar, the deadlock's sentence, the picture or the tables, the panel.
 
-import { detail } from "./detail.js";
+import { detail, formButtons } from "./detail.js";
 import { fold } from "./fold.js";
 import { icon } from "./icons.js";
 import { makePicture } from "./picture.js";
@@ -26,6 +26,8 @@ export function makeStage(kind, memory) {
   let tables = false;
   /** @type {Set<string>} */
   const opened = new Set();
+  /** As what the bytes of an object are shown, where somebody chose. @type {Map<string, import("./cells.js").Form>} */
+  const forms = new Map();
   /** @type {(process: Thing) => HTMLElement[]} */
   let controlsFor = () => [];
   const picture = makePicture({ onPick: pick, memory });
@@ -33,7 +35,7 @@ export function makeStage(kind, memory) {
 
   /** @param {Scene} next */
   function show(next) {
-    scene = next;
+    scene = inForms(next, forms);
     const folded = fold(scene, opened);
     parts.refold.hidden = !opened.size;
     set(parts.stage, { class: `lk-stage ${tables ? "lk-as-tables" : ""}` });
@@ -54,6 +56,11 @@ export function makeStage(kind, memory) {
     parts.controls.replaceChildren();
     const process = scene.processes.find((p) => `p${p.pid}` === picked);
     if (process) parts.controls.append(...controlsFor(process));
+    const memory = scene.objects.find((o) => o.id === picked && o.head && /shm|memfd/.test(o.kind));
+    if (memory) parts.controls.append(formButtons(memory.form ?? "text", (form) => {
+      forms.set(memory.id, form);
+      show(scene);
+    }));
     showDetail();
   }
 
@@ -82,6 +89,12 @@ export function makeStage(kind, memory) {
   }, on);
 
   return { ...parts, show, setControls: (/** @type {typeof controlsFor} */ make) => void (controlsFor = make), destroy: () => ended.abort() };
+}
+
+/** @param {Scene} scene @param {Map<string, import("./cells.js").Form>} forms @returns {Scene} */
+function inForms(scene, forms) {
+  if (!forms.size) return scene;
+  return { ...scene, objects: scene.objects.map((o) => (forms.has(o.id) && o.form !== forms.get(o.id) ? { ...o, form: forms.get(o.id) } : o)) };
 }
 
 /** @param {HTMLElement} root */

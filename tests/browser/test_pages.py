@@ -238,6 +238,36 @@ def test_an_outcome_asks_for_its_film_and_plays_it(show: Show) -> None:
     assert page.locator(".lk-outcomes").count() == 1
 
 
+def test_bytes_of_memory_can_be_shown_as_integers_with_the_keyboard(show: Show) -> None:
+    page = show(sample_scenes.memory())
+    page.focus("[data-key='sysv-shm-1'] .lk-hit")
+    page.keyboard.press("Enter")
+    button = "button[aria-label='integers of 4 bytes, signed']"
+    page.focus(button)
+    page.keyboard.press("Enter")
+    assert page.get_attribute(button, "aria-pressed") == "true"
+    assert page.evaluate("document.activeElement.textContent") == "4", "the button keeps the keyboard"
+    cells = page.locator("[data-key='sysv-shm-1'] .lk-cell")
+    assert cells.first.text_content() == str(int.from_bytes(b"coun", "little"))
+    assert cells.count() == 64 / 4
+    assert "integers of 4 bytes" in page.inner_text(".lk-inside")
+    other = page.locator("[data-key='posix-shm-1'] .lk-cell").first.text_content()
+    assert len(other) < 3, "the other memory is shown as before"
+    assert complaints(page) == []
+
+
+def test_the_end_of_a_programs_output_is_asked_for_and_shown_as_text(show: Show) -> None:
+    page = show(sample_scenes.pipe())
+    page.click("[data-key='p12'] .lk-hit")
+    asked = page.evaluate("sent.find(m => m.do === 'output')")
+    assert asked["name"] == "parent"
+    page.evaluate(
+        "asked => model.tell({kind: 'output', asked, words: 'first\\n<b>last</b>'})", asked["asked"]
+    )
+    assert page.inner_text(".lk-tail pre") == "first\n<b>last</b>"
+    assert complaints(page) == []
+
+
 # --- accessible, and gone when it is gone -----------------------------------------------------------
 
 
