@@ -255,3 +255,56 @@ def test_what_is_left_out_changes_no_outcome(name):
     assert brute.complete
     assert set(outputs(short)) == set(outputs(brute))
     assert short.schedules <= brute.schedules
+
+
+LONG = {
+    "time.sleep": "time.sleep(1000)",
+    "poll": "assert select.poll().poll(10**6) == []",
+    "epoll": "assert select.epoll().poll(1000) == []",
+    "a lock": "lock = threading.Lock(); lock.acquire(); assert not lock.acquire(timeout=1000)",
+    "a signal": "assert signal.sigtimedwait([signal.SIGUSR1], 1000) is None",
+}
+
+
+@pytest.mark.parametrize("wait", LONG)
+def test_who_sleeps_long_need_not_be_waited_for(wait):
+    program = python(
+        "import os, select, signal, threading, time\n"
+        f"def wait(): {LONG[wait]}\n"
+        "if os.fork() == 0:\n"
+        "    wait(); wait(); os.write(1, b'late '); os._exit(0)\n"
+        "wait(); os.write(1, b'early ')\n"
+        "os.wait()\n"
+    )
+    found = explored(program, seconds=20.0)
+    assert found.complete
+    assert set(outputs(found)) == {"early late", "late early"}  # a parent may be slow in going to sleep
+    assert all(status == 0 for o in found.outcomes for status in o.exits.values())
+
+
+def test_a_signal_ends_a_long_sleep_and_a_sleeper_may_come_too_late():
+    found = explored(
+        python(
+            "import os, signal, time\n"
+            "signal.signal(signal.SIGUSR1, lambda *_: os.write(1, b'woken ') and os._exit(0))\n"
+            "child = os.fork()\n"
+            "if child == 0:\n"
+            "    time.sleep(1000); os.write(1, b'slept '); os._exit(0)\n"
+            "os.kill(child, signal.SIGUSR1)\n"
+            "os.wait()\n"
+        )
+    )
+    assert found.complete
+    assert set(outputs(found)) == {"woken", "slept"}
+
+
+LOOKS_AT_CLOCK = {
+    "a loop": "end = time.monotonic() + 0.2\nwhile time.monotonic() < end: time.sleep(0.01)\n",
+    "Python's semaphore": "threading.Semaphore(0).acquire(timeout=0.2)\n",
+}
+
+
+@pytest.mark.parametrize("wait", LOOKS_AT_CLOCK)
+def test_one_who_waits_for_a_clock_sees_it_go_on(wait):
+    found = explored(python(f"import threading, time\n{LOOKS_AT_CLOCK[wait]}print('over')\n"))
+    assert set(outputs(found)) == {"over"}

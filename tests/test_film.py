@@ -126,12 +126,14 @@ def test_stopping_and_continuing():
     assert "child: is ended by SIGTERM" in film.text()
 
 
-def test_sleeps_end_in_the_order_of_their_times_whatever_the_machine_does():
+@pytest.mark.parametrize("call", ["time.sleep(seconds)", "lock.acquire(timeout=seconds)"])
+def test_sleeps_end_in_the_order_of_their_times_whatever_the_machine_does(call):
     source = (
-        "import os, time\n"
+        "import os, threading, time\n"
+        "lock = threading.Lock(); lock.acquire()\n"
         "for n, seconds in ((1, 0.3), (2, 0.1), (3, 0.2)):\n"
         "    if os.fork() == 0:\n"
-        "        time.sleep(seconds); os.write(1, b'%d' % n); os._exit(0)\n"
+        f"        {call}; os.write(1, b'%d' % n); os._exit(0)\n"
         "for _ in range(3): os.wait()\n"
     )
     film = filmed(python(source))

@@ -22,7 +22,7 @@ from labkit.conductor.tasks import Led, Made, Pending, Task
 from labkit.decode import Decoder
 from labkit.decode.still import still_scene, why_stuck
 from labkit.exploration import Exploration, Outcome
-from labkit.explore.schedule import Notice, NotRepeatable, Run
+from labkit.explore.schedule import HURRIES, Notice, NotRepeatable, Run
 from labkit.film import Exit, Film, Frame, ProgramLine, Written
 from labkit.programs import Command
 from labkit.scene import Limit, Scene
@@ -69,6 +69,7 @@ def record_schedule(
     """The film of one schedule that `explore` found."""
     camera = Camera(commands, options or Options(), None)
     camera.order = "that of the outcome"
+    camera.conductor.hurries = HURRIES
     camera.schedule = Run(camera.conductor, schedule, known, exhaustive, lead=camera)
     return camera.record()
 

@@ -12,9 +12,8 @@ from typing import Protocol
 from labkit.conductor import quiet
 from labkit.conductor.outputs import Outputs
 from labkit.conductor.start import become, check_proc, filled_pipe, find_program, own_processor
-from labkit.conductor.stops import Stops
+from labkit.conductor.stops import TIMED_OUT, Stops
 from labkit.conductor.tasks import READY, STANDING, Image, Led, Made, Task
-from labkit.conductor.times import time_limit
 from labkit.kernel import ptrace
 from labkit.kernel.calls import OUTPUT_FD, SENDS_SIGNALS
 from labkit.programs import Command
@@ -53,6 +52,8 @@ class Conductor(Stops):
         """What every program reads; None: nothing."""
         self.now = 0.0
         """The conductor's own time: it passes only in timed waits."""
+        self.hurries = 0
+        """How many timed waits may still be ended as if their time were over, without waiting for it."""
         self.ends_at = time.monotonic() + seconds
         self.most_output = 1_000_000
         """Bytes of output that are kept."""
@@ -180,7 +181,6 @@ class Conductor(Stops):
         self._settle(everybody=call.name in SENDS_SIGNALS)
         if task.stands("asleep"):
             call.waited = True
-            task.deadline = self._deadline(task, call)
 
     def next_timed(self) -> Task | None:
         """The task whose timed wait ends first, in the conductor's time."""
@@ -190,12 +190,17 @@ class Conductor(Stops):
     def fire(self, task: Task) -> None:
         """Let time pass until this task's timed wait has ended."""
         self.now = max(self.now, task.deadline or 0.0)
+        if self.hurries and task.state == "asleep" and task.call and _can_be_hurried(task, task.call):
+            self.hurries -= 1
+            task.hurried, task.hurried_to = True, task.call.point
+            _quietly(ptrace.interrupt, task.tid)
         while task.state == "asleep" and task.tid in self.tasks:
             self._wait_event()
         task.deadline = None
         if task.state == "fired":
             task.state = "ready"
-            self.woken.append(task)
+            if not task.quiet:
+                self.woken.append(task)
 
     def wait_outside(self) -> bool:
         """Wait for something to come from outside or from a timer; False when time is up."""
@@ -281,6 +286,8 @@ class Conductor(Stops):
             return False
         if counter is not None and counter == task.counter:
             task.state = "asleep"
+            if task.deadline is None and task.call is not None and task.call.seconds is not None:
+                task.deadline = self.now + task.call.seconds
             return True
         task.counter = counter
         return False
@@ -309,19 +316,24 @@ class Conductor(Stops):
             _await_child(0.02)
         self._settle()
 
-    # --- time ---------------------------------------------------------------------------------------
 
-    def _deadline(self, task: Task, call: Made) -> float | None:
-        """When a call that sleeps will end by itself; None when it has no time limit."""
-        seconds = time_limit(task.process.pid, call)
-        return None if seconds is None else self.now + seconds
-
-
+_CAN_BE_HURRIED = TIMED_OUT.keys() | {"nanosleep", "clock_nanosleep", "poll", "ppoll"}
+_CAN_BE_HURRIED |= {"epoll_wait", "epoll_pwait", "epoll_pwait2"}
+"""Timed waits that leave the same behind when they are interrupted as when their time is over, but for the
+result. (`select` does not: its sets of descriptors would stay full.)"""
 _PAUSES_S = (0.0003, 0.0005, 0.0008, 0.0012, 0.002)
 """How long to wait for a stop before asking whether a task sleeps: a stop ends the wait at once."""
 _ENOUGH = 3
 """After giving way this often, also one is believed to sleep who might wait for a device. (Of the pauses,
 the first may have ended at once, by a stop that had been seen already.)"""
+
+
+def _can_be_hurried(task: Task, call: Made) -> bool:
+    """Not if it comes back for the same point in time: it has looked at a clock, and seen that it is early."""
+    again = (
+        call.point is not None and task.hurried_to is not None and abs(call.point - task.hurried_to) < 2e-5
+    )
+    return call.name in _CAN_BE_HURRIED and not again
 
 
 class TimeUp(Exception):

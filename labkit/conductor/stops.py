@@ -10,8 +10,9 @@ from labkit.conductor.family import Family
 from labkit.conductor.outputs import Outputs
 from labkit.conductor.signals import STOPPING, effect, only_ignored
 from labkit.conductor.tasks import Made, Pending, Task
+from labkit.conductor.times import time_limit
 from labkit.kernel import ptrace
-from labkit.kernel.calls import KEEPS_DESCRIPTORS
+from labkit.kernel.calls import KEEPS_DESCRIPTORS, TIMEOUTS
 from labkit.kernel.numbers import AUDIT_ARCH, MACHINE, name_of
 
 _LOSES_RESTART = frozenset(
@@ -27,13 +28,14 @@ _LOSES_RESTART = frozenset(
     ]
 )
 """Calls that fail with EINTR even when the signal that woke them is ignored."""
-_TIMED_OUT = {
+TIMED_OUT = {
     "semtimedop": -11,
     "rt_sigtimedwait": -11,
     "mq_timedsend": -110,
     "mq_timedreceive": -110,
     "futex": -110,
 }
+"""What these calls give when their time is over; others give 0."""
 _EINTR = -4
 
 
@@ -108,6 +110,8 @@ class Stops(Family):
             ptrace.resume(task.tid)
             return
         call = Made(name_of(info.number), info.args)
+        if call.name in TIMEOUTS:
+            call.seconds, call.point = time_limit(task.process.pid, call)
         if call.name not in KEEPS_DESCRIPTORS:
             self.outputs.forget()
         if task.restarting is not None and call.name in (task.restarting.name, "restart_syscall"):
@@ -140,6 +144,10 @@ class Stops(Family):
         if result is None or call is None:
             ptrace.resume(task.tid)
             return
+        if task.hurried and result in (_EINTR, *ptrace.RESTARTS):
+            result = TIMED_OUT.get(call.name, 0)
+            ptrace.set_result(task.tid, result)
+        task.hurried = False
         if result == _EINTR and call.name in _LOSES_RESTART and only_ignored(task):
             ptrace.restart_unless_handled(task.tid)
             result = -514
@@ -160,20 +168,22 @@ class Stops(Family):
         fd = quiet.output_fd(call)
         if fd is not None and result > 0:
             self.outputs.take(task.process.pid, fd, result, task.who)
-        if task.quiet:
+        if task.quiet and task.deadline is None:
             task.state = "running"
             self._after_quiet(task, call)
             return
-        self.on_done(task, call)
+        if not task.quiet:
+            self.on_done(task, call)
         was_asleep = call.waited or task.state == "asleep"
         task.state = "ready"
         if was_asleep:
             call.waited = True
-            if task.deadline is not None and result == _TIMED_OUT.get(call.name, 0):
+            if task.deadline is not None and result == TIMED_OUT.get(call.name, 0):
                 task.state = "fired"
             else:
                 task.deadline = None
-                self.woken.append(task)
+                if not task.quiet:
+                    self.woken.append(task)
 
     def _after_quiet(self, task: Task, call: Made) -> None:
         if call.name in ("execve", "execveat") and call.result == 0 and not task.process.image.begun:

@@ -38,6 +38,10 @@ class Made:
     result: int | None = None
     waited: bool = False
     """It was seen asleep in this call."""
+    seconds: float | None = None
+    """After which it ends by itself; None: it does not."""
+    point: float | None = None
+    """Where that was asked for as a point on a clock: the point."""
 
     @property
     def spec(self) -> Call:
@@ -116,6 +120,10 @@ class Task:
     pending: Pending | None = None
     deadline: float | None = None
     """When its timed wait ends, in the conductor's own time."""
+    hurried: bool = False
+    """The conductor ends its timed wait before the time."""
+    hurried_to: float | None = None
+    """The point on a clock of the last wait that was ended so."""
     in_vfork: bool = False
     unmask_next: bool = False
     born_by: int | None = None

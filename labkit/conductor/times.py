@@ -10,27 +10,38 @@ from labkit.conductor.tasks import Made
 from labkit.kernel.calls import TIMEOUTS
 from labkit.kernel.peek import words
 
+_NONE = (None, None)
 
-def time_limit(pid: int, call: Made) -> float | None:
-    """Seconds after which a call ends by itself, or None."""
-    if call.name not in TIMEOUTS:
-        return None
+
+def time_limit(pid: int, call: Made) -> tuple[float | None, float | None]:
+    """Seconds after which a call that is about to be made ends by itself, or None.
+
+    With them the point on a clock, where it was asked for so.
+    """
     index, form = TIMEOUTS[call.name]
     value = call.args[index]
     if form == "ms":
         milliseconds = signed32(value)
-        return None if milliseconds < 0 else milliseconds / 1000
+        return _NONE if milliseconds < 0 else (milliseconds / 1000, None)
     if not value or (call.name == "futex" and call.args[1] & 127 not in (0, 6, 9, 11, 13)):
-        return None
+        return _NONE
     parts = words(pid, value, 2)
     if len(parts) < 2:
-        return None
+        return _NONE
     if parts[0] >> 63:
-        return 0.0
+        return 0.0, None
     seconds = parts[0] + parts[1] / (1e6 if form == "timeval" else 1e9)
-    if is_absolute(call):
-        seconds -= time.clock_gettime(clock_of(call))
-    return math.ceil(max(seconds, 0.0) * 1000) / 1000
+    if not is_absolute(call):
+        return seconds, None
+    return _rounded(seconds - time.clock_gettime(clock_of(call))), seconds
+
+
+def _rounded(seconds: float) -> float:
+    """To three digits, or a thousandth: some of the time was spent on the way to the call."""
+    if seconds <= 0:
+        return 0.0
+    digits = min(3, 2 - math.floor(math.log10(seconds)))
+    return math.ceil(seconds * 10.0**digits) / 10.0**digits
 
 
 def is_absolute(call: Made) -> bool:

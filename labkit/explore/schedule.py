@@ -10,7 +10,12 @@ Some things are done at once, without asking, because no order of them can be to
 - waiting for a child, and the end of a process that holds nothing others could miss;
 - a child's beginning up to its first point, and a parent's going on after a fork or a wait.
 
-The last two lines hold only as long as nobody looks. So each is watched: whether the stretch wrote output
+Time is the conductor's own: who sleeps for a second is woken when it is chosen to be, in the order of times,
+and nobody waits for a second. Only the clocks that a program can read know of it, so this ends after 50
+such waits: a program that looks at a clock again and again must see it go on. `select` and timers (`alarm`)
+take the time they take.
+
+Of what is done without asking, the last two lines hold only as long as nobody looks. So each is watched: whether the stretch wrote output
 or touched shared memory, whether a parent asks which child was first. If so, `Noticed` is raised: the
 search begins anew with that as a point. (Of `wait(NULL)` we take it that which child came is not asked.)
 """
@@ -33,6 +38,8 @@ from labkit.kernel.touch import Fresh, Touch
 Notice = tuple[str, tuple[int, ...]]
 """What must be a point: (`birth`, `fork` or `wait`, whose), or (`exit`, ())."""
 
+HURRIES = 50
+"""Timed waits in a run that take no time. More would be those of one who waits for a clock to go on."""
 _WNOHANG = 1
 _WAITS = ("wait4", "waitid")
 _EXITS = ("exit", "exit_group")

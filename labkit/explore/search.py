@@ -18,7 +18,7 @@ from labkit.decode.still import why_stuck
 from labkit.exploration import Exploration, Outcome
 from labkit.explore import Options
 from labkit.explore.footprint import Footprint
-from labkit.explore.schedule import Decision, Notice, Noticed, NotRepeatable, Redundant, Run, TooLong
+from labkit.explore.schedule import HURRIES, Decision, Notice, Noticed, NotRepeatable, Redundant, Run, TooLong
 from labkit.explore.warm import Spawner, Warm, can_be_warmed
 from labkit.kernel.ptrace import die_with_parent
 from labkit.programs import Command
@@ -94,6 +94,7 @@ class Runner:
             outputs=self._terminals(),
             forks=self._forks(),
         )
+        conductor.hurries = HURRIES
         conductor.on_call = watcher.leftovers.before
         conductor.on_done = watcher.leftovers.after
         with conductor:
@@ -183,6 +184,15 @@ class Search:
         self.outcomes: dict[str, Outcome] = {}
 
     def run(self) -> Exploration:
+        try:
+            self._search()
+        finally:
+            self.runner.close()
+        self.found.outcomes = sorted(self.outcomes.values(), key=lambda o: (-o.count, o.key))
+        self.found.known = self.known
+        return self.found
+
+    def _search(self) -> None:
         started = time.monotonic()
         jobs = self.options.jobs or len(os.sched_getaffinity(0))
         first = self._first()
@@ -194,10 +204,6 @@ class Search:
             finally:
                 for worker in workers:
                     worker.close()
-        self.runner.close()
-        self.found.outcomes = sorted(self.outcomes.values(), key=lambda o: (-o.count, o.key))
-        self.found.known = self.known
-        return self.found
 
     def _first(self) -> Tried | None:
         """The first schedule, twice: a program that goes two ways under one schedule is not repeatable."""

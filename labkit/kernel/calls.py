@@ -199,8 +199,9 @@ TIMEOUTS: dict[str, tuple[int, str]] = {
     for name, call in CALLS.items()
     for index, word in enumerate(call.args)
     if word in ("ms", "timespec", "timeval")
-}
-"""Calls that may end by themselves after a time: which argument says so, and in what form."""
+} | {"futex": (3, "timespec")}
+"""Calls that may end by themselves after a time: which argument says so, and in what form. (Of `futex`, in
+its operations that wait; in others this argument is something else, and so it has no word in the table.)"""
 
 OUTPUT_FD: dict[str, int] = {
     "write": 0, "writev": 0, "pwrite64": 0, "pwritev": 0, "sendfile": 0, "copy_file_range": 2,

@@ -13,6 +13,8 @@ Some facts about ptrace (ptrace(2), with PTRACE_SEIZE, since Linux 3.4):
   again, or turn the number into EINTR when a handler has run.
 - A traced process is woken by signals that it ignores (an untraced one never hears of them). Most
   calls are then started again; `semop`, `msgrcv`, `epoll_wait` would give EINTR.
+- PTRACE_INTERRUPT ends any call that sleeps, as a signal would. If a stop at the call's exit follows, that
+  is the only one ("any trap clears pending STOP trap", kernel/signal.c), and there the result can be set.
 
 Some facts about seccomp (seccomp(2), bpf(2)):
 
@@ -98,7 +100,7 @@ def listen(tid: int) -> None:
 
 
 def interrupt(tid: int) -> None:
-    """Stop a task that computes. Never one asleep in a call: some calls would fail with EINTR."""
+    """Stop a task that computes. One asleep in a call leaves it: whoever asks must mend the result."""
     _request(_INTERRUPT, tid)
 
 
@@ -158,11 +160,16 @@ def call_result(tid: int) -> int | None:
 
 def restart_unless_handled(tid: int) -> None:
     """At a call's exit: have the kernel start the call again, unless a signal handler runs first."""
+    set_result(tid, _RESTART_UNLESS_HANDLED)
+
+
+def set_result(tid: int, result: int) -> None:
+    """At a call's exit: have the program see this result (an error is -errno)."""
     vector = (ctypes.c_size_t * 2)(0, 0)
     registers = ctypes.create_string_buffer(1024)
     vector[0], vector[1] = ctypes.addressof(registers), 1024
     _request(_GETREGSET, tid, _NT_PRSTATUS, ctypes.addressof(vector))
-    struct.pack_into("=q", registers, 8 * _RESULT_REGISTER[MACHINE], _RESTART_UNLESS_HANDLED)
+    struct.pack_into("=q", registers, 8 * _RESULT_REGISTER[MACHINE], result)
     _request(_SETREGSET, tid, _NT_PRSTATUS, ctypes.addressof(vector))
 
 
