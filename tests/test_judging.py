@@ -150,6 +150,27 @@ def test_text_that_would_trick_a_terminal_is_made_visible() -> None:
     assert "\\x1b[2J\\u202eevil" in said
 
 
+def test_an_answers_own_words_are_cut_and_made_visible_also_where_a_check_quotes_them() -> None:
+    said = report("repeats", "def f(): return '\\x1b[2J' + 'x' * 5_000_000")
+    assert "It returned \\x1b[2Jxxx" in said.results[0].seen
+    assert "a picture with\\x1b[2J in it" in said.results[0].picture
+    assert len(said.text()) < 2000
+
+
+@pytest.mark.parametrize(
+    ("kind", "right"),
+    [("ValueError", True), ("Mine", True), ("json.JSONDecodeError('', '', 0)", False), ("Other", False)],
+)
+def test_an_exception_made_from_another_is_that_one_too(kind: str, right: bool) -> None:
+    classes = "import json\nclass Mine(ValueError): pass\nclass Other(Exception): pass\n"
+    assert report("refuses", f"{classes}def f(): raise {kind}").solved == right
+
+
+def test_who_puts_something_else_in_its_folders_place_only_fails() -> None:
+    text = "import os\ndef copy():\n    here = os.getcwd()\n    os.rename(here, '/tmp/x')\n    open(here, 'w')"
+    assert "cannot be used any more: Not a directory" in first("files", text)
+
+
 def test_a_check_with_a_mistake_is_no_fault_of_the_learners(tmp_path: Path) -> None:
     (tmp_path / "broken.py").write_text(
         "from labkit.exercises import Exercise\nx = Exercise()\n@x.criterion()\n"

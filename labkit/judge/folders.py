@@ -7,6 +7,8 @@ import os
 import stat
 from collections.abc import Callable, Iterator
 
+from labkit.exercises import fail
+
 MOST_BYTES = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -39,10 +41,9 @@ class Folders:
         return self.path(name)
 
     def names(self, folder: str) -> list[str]:
-        """What is in it, in order; nothing when it is gone."""
-        with contextlib.suppress(FileNotFoundError), self._open(folder) as fd:
+        """What is in it, in order."""
+        with self._open(folder) as fd:
             return sorted(os.listdir(fd))
-        return []
 
     def put(self, folder: str, name: str, data: bytes) -> str:
         """A new file in it; its path as the answer knows it."""
@@ -65,7 +66,7 @@ class Folders:
 
     def hold(self, folder: str, name: str) -> int | None:
         """A descriptor (O_PATH) that stands for what has this name; None when nothing has."""
-        with contextlib.suppress(FileNotFoundError), self._open(folder) as fd:
+        with self._open(folder) as fd, contextlib.suppress(FileNotFoundError):
             return os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=fd)
         return None
 
@@ -79,8 +80,12 @@ class Folders:
 
     @contextlib.contextmanager
     def _open(self, folder: str) -> Iterator[int]:
+        """Fails, as a criterion does, when the answer has put something else in the folder's place."""
         with self._base() as base:
-            fd = os.open(folder, _FOLDER, dir_fd=base)
+            try:
+                fd = os.open(folder, _FOLDER, dir_fd=base)
+            except OSError as error:
+                fail(f"The folder that it works in cannot be used any more: {error.strerror}.")
         try:
             yield fd
         finally:

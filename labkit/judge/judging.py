@@ -30,6 +30,8 @@ from labkit.kernel import syscalls
 from labkit.reports import Result, printable
 
 TIDY = "leaves nothing behind"
+MOST_SAID, MOST_DRAWN = 1000, 8000
+"""Characters of what is said of a criterion, and of its picture: an answer's own words may be in both."""
 
 
 class Abandoned(Exception):
@@ -122,7 +124,8 @@ class Judged:
             answer.close()
         self._clear_away(answer, before)
         self._held += held
-        return Result(criterion.text, held, criterion.points, seen, self._new(picture))
+        seen, picture = printable(seen, MOST_SAID), self._new(printable(picture, MOST_DRAWN))
+        return Result(criterion.text, held, criterion.points, seen, picture)
 
     def _clear_away(self, answer: Answer, before: dict[str, str]) -> None:
         """Take away what the answer has left in the kernel: no criterion is to meet another one's objects."""

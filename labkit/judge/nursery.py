@@ -224,7 +224,13 @@ def _described(error: BaseException) -> dict:
         message = error.msg
     else:
         message = str(error)
-    return {"type": type(error).__name__, "message": message, "frames": frames}
+    kinds = [kind for kind in type(error).__mro__ if kind.__module__ != "__main__"]
+    return {
+        "type": type(error).__name__,
+        "known": kinds[0].__name__,
+        "message": message,
+        "frames": frames,
+    }
 
 
 def _encoded(value: object) -> object:

@@ -26,6 +26,8 @@ MOST_OUTPUT = 1 << 20
 MOST_CLAIMS = 32 << 20
 MOST_TRYING_NS = 50_000_000
 """Who has run so long without a sleep will not sleep."""
+MOST_LAST_WORDS = 2000
+"""Messages that may still be on their way when a process has ended; whoever sends more is not it."""
 
 
 class Running:
@@ -130,7 +132,7 @@ class Running:
     def signal(self, name: str) -> None:
         """Send it a signal, and wait until it has been delivered (unless it is blocked there)."""
         number = getattr(signal, name)
-        signal.pidfd_send_signal(self._pidfd, number)
+        self._send(number)
         self.answer.wait_quiet(lambda: self.ended or not is_pending(self.pid, number))
 
     def waits_for_ever(self) -> bool:
@@ -175,14 +177,17 @@ class Running:
                 fail(*self._crash(claim["raised"]))
 
     def raised(self) -> str | None:
-        """Wait for its end; the name of the exception it raised, or None."""
+        """Wait for its end; the name of the exception it raised, or None.
+
+        Of an exception that the cell has made from another, it is the other's name.
+        """
         self.wait_ended()
-        names = [str(claim["raised"]["type"]) for claim in self.claims if "raised" in claim]
+        names = [str(claim["raised"].get("known")) for claim in self.claims if "raised" in claim]
         return names[0] if names else None
 
     def _crash(self, raised: dict[str, Any]) -> tuple[str, str]:
         kind, message = str(raised.get("type")), str(raised.get("message"))
-        lines = [*self._frames(raised.get("frames")), f"{kind}: {message}"]
+        lines = [*self._frames(raised.get("frames")), f"{kind}: {message}" if message else kind]
         return f"Your code raised {printable(kind, 60)}.", printable("\n".join(lines))
 
     def _frames(self, frames: Any) -> list[str]:
@@ -205,8 +210,7 @@ class Running:
     def _on_end(self) -> None:
         self.answer.forget(self._pidfd)
         for drain in (self._on_claim, self._on_output):
-            while drain():
-                pass
+            any(not drain() for _ in range(MOST_LAST_WORDS))  # its children may go on for ever
         self.status = exit_status(self.pid)
         self.ended = True
 

@@ -23,6 +23,25 @@ def again(answer):
     returns_42(answer)
 
 
+repeats = Exercise(tidy_points=0)
+
+
+@repeats.criterion(points=2, seconds=5)
+def its_words(answer):
+    """says what it returned"""
+    fail(f"It returned {answer.call('f').result()}.", "a picture with\x1b[2J in it")
+
+
+refuses = Exercise(tidy_points=0)
+
+
+@refuses.criterion(points=2, seconds=5)
+def raises(answer):
+    """raises ValueError"""
+    if (name := answer.call("f").raised()) != "ValueError":
+        fail(f"It raised {name}.")
+
+
 program = Exercise()
 
 
