@@ -93,9 +93,9 @@ def require_sandbox() -> None:
     try:
         Cage.behind(walls).close()
     except LabError:
-        why = room.why_no_room() or "its files could not be arranged as they must be"
+        why = (room.why_no_room() or "its files could not be arranged as they must be").rstrip(".")
         raise LabError(
-            f"Grading runs strangers' code, and there is no sandbox to run it in: {why} "
+            f"Grading runs strangers' code, and there is no sandbox to run it in: {why}. "
             "Mend that, or, if you trust everybody who handed in, say --no-sandbox."
         ) from None
 
