@@ -53,7 +53,7 @@ class Blocked:
     timed: bool | None = None
     """True: the call ends by itself after a time. False: it has no time limit. None: not known."""
     children: tuple[int, ...] | None = None
-    """For `wait4` and `waitid`: the pids that could end it. None for other calls."""
+    """For `wait4`, `waitid`, `vfork`, and a poll of pidfds: the pids whose ends could end it. Else None."""
     operations: tuple[tuple[int, int], ...] = ()
     """For `semop`: (semaphore number, operation) as in `struct sembuf`."""
 

@@ -8,11 +8,15 @@ import unicodedata
 
 from labkit.scene import Blocked, Scene
 
-READS = frozenset({"read", "readv", "pread64", "preadv", "preadv2", "recv", "recvfrom", "recvmsg"})
-WRITES = frozenset({"write", "writev", "pwrite64", "pwritev", "pwritev2", "send", "sendto", "sendmsg"})
+READS = frozenset({"read", "readv", "pread", "preadv", "preadv2", "recv", "recvfrom", "recvmsg", "recvmmsg"})
+WRITES = frozenset(
+    {"write", "writev", "pwrite", "pwritev", "pwritev2", "send", "sendto", "sendmsg", "sendmmsg", "sendfile"}
+)
+MOVES = frozenset({"splice", "tee", "vmsplice"})
+"""Calls that read or write: the descriptor that they wait on tells."""
 CHOICES = frozenset({"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"})
 """Calls that end as soon as one of several descriptors is ready."""
-CHILDREN = frozenset({"wait", "waitpid", "wait3", "wait4", "waitid"})
+CHILDREN = frozenset({"wait", "waitpid", "wait3", "wait4", "waitid", "vfork"})
 SEMAPHORES = frozenset({"semop", "semtimedop"})
 SIGNALS = frozenset({"pause", "rt_sigsuspend", "sigsuspend", "rt_sigtimedwait", "sigwait", "sigwaitinfo"})
 SLEEPS = frozenset({"nanosleep", "clock_nanosleep", "sleep", "usleep"})

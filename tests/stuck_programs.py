@@ -191,3 +191,65 @@ OWN_POLL = """
     poll.register(r, select.POLLIN)
     poll.poll()
 """
+BOTH_SPLICE = """
+    #define _GNU_SOURCE
+    #include <fcntl.h>
+    #include <unistd.h>
+    int main(void) {
+        int a[2], b[2];
+        pipe(a), pipe(b);
+        int child = fork() == 0, *in = child ? a : b, *out = child ? b : a;
+        close(in[1]), close(out[0]);
+        splice(in[0], 0, out[1], 0, 100, 0);
+    }
+"""
+FULL_SPLICE = """
+    #define _GNU_SOURCE
+    #include <fcntl.h>
+    #include <unistd.h>
+    static char much[65536];
+    int main(void) {
+        int in[2], out[2];
+        pipe(in), pipe(out);
+        write(in[1], "x", 1), write(out[1], much, sizeof much);
+        splice(in[0], 0, out[1], 0, 1, 0);
+    }
+"""
+NESTED_EPOLLS = """
+    import os, select
+    a, b = os.pipe(), os.pipe()
+    if os.fork() == 0:
+        os.close(a[0]), os.close(b[1])
+        os.read(b[0], 1)
+        os._exit(0)
+    os.close(a[1]), os.close(b[0])
+    inner, outer = select.epoll(), select.epoll()
+    inner.register(a[0], select.EPOLLIN)
+    outer.register(inner.fileno(), select.EPOLLIN)
+    outer.poll()
+"""
+POLLS_PIDFD = """
+    import os, select
+    r, w = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(w)
+        os.read(r, 1)
+        os._exit(0)
+    poll = select.poll()
+    poll.register(os.pidfd_open(child), select.POLLIN)
+    poll.poll()
+"""
+VFORKED = """
+    #include <unistd.h>
+    int main(void) {
+        int ends[2];
+        char byte;
+        pipe(ends);
+        if (vfork() == 0) {
+            read(ends[0], &byte, 1);
+            _exit(0);
+        }
+        write(ends[1], "x", 1);
+    }
+"""

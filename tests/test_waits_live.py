@@ -17,6 +17,7 @@ import pytest
 import sysv_ipc
 from stuck_programs import (
     BOTH_READ,
+    BOTH_SPLICE,
     BOTH_WRITE,
     CROSSED_FLOCKS,
     CROSSED_SET,
@@ -25,14 +26,18 @@ from stuck_programs import (
     CROSSED_THREADS,
     FORGOTTEN,
     FULL_LINE,
+    FULL_SPLICE,
     HELD_BY_PARENT,
     LOCKED_TWICE,
     MUTEX_TWICE,
+    NESTED_EPOLLS,
     OWN_POLL,
+    POLLS_PIDFD,
     POSIX_TWICE,
     SOCKET_PAIR,
     STUCK_GRANDCHILD,
     THREAD_READS,
+    VFORKED,
     WAIT_BEFORE_READ,
 )
 
@@ -62,6 +67,11 @@ HANGS = {
     "a socket pair, both reading": (SOCKET_PAIR, FAMILY, "could send something"),
     "a thread that reads its own pipe": (THREAD_READS, {"parent"}, "holds its only write end itself"),
     "a poll of its own pipe": (OWN_POLL, {"parent"}, "only it itself could make one ready"),
+    "two that splice from one another": (BOTH_SPLICE, FAMILY, "both read first"),
+    "a splice into a full pipe of its own": (FULL_SPLICE, {"parent"}, "and nobody but itself could read"),
+    "an epoll of an epoll": (NESTED_EPOLLS, FAMILY, "for epoll-1, and only `child` could make"),
+    "a poll for the end of a child": (POLLS_PIDFD, FAMILY, "for `child` to end; `child` waits in read(3)"),
+    "a vfork whose child waits for its parent": (VFORKED, FAMILY, "`parent` waits in vfork for `child` to"),
 }  # fmt: skip
 
 # --- programs that do not ---------------------------------------------------------------------------
@@ -109,6 +119,93 @@ CALM: dict[str, tuple[str, str]] = {
             server = await asyncio.start_server(lambda r, w: None, "127.0.0.1", 0)
             await server.serve_forever()
         asyncio.run(main())
+    """),
+    "a process in the same memory that sleeps": ("futex", """
+        #define _GNU_SOURCE
+        #include <sched.h>
+        #include <signal.h>
+        #include <sys/syscall.h>
+        #include <linux/futex.h>
+        #include <unistd.h>
+        static int word;
+        static long stack[8192];
+        static int wake(void *_) {
+            sleep(1000);
+            return syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
+        }
+        int main(void) {
+            clone(wake, stack + 8192, CLONE_VM | SIGCHLD, 0);
+            syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
+        }
+    """),
+    "a server until its handler posts": ("futex", """
+        #include <semaphore.h>
+        #include <signal.h>
+        static sem_t end;
+        static void stop(int _) { sem_post(&end); }
+        int main(void) {
+            signal(SIGTERM, stop);
+            sem_wait(&end);
+        }
+    """),
+    "a timer of its own": ("wait4", """
+        #include <signal.h>
+        #include <sys/wait.h>
+        #include <time.h>
+        #include <unistd.h>
+        static int ends[2];
+        static void ring(int _) { write(ends[1], "x", 1); }
+        int main(void) {
+            struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
+            struct itimerspec when = {.it_value = {1000, 0}};
+            timer_t timer;
+            char byte;
+            pipe(ends);
+            signal(SIGUSR1, ring);
+            timer_create(CLOCK_MONOTONIC, &event, &timer);
+            timer_settime(timer, 0, &when, 0);
+            if (fork() == 0) {
+                close(ends[1]);
+                read(ends[0], &byte, 1);
+                _exit(0);
+            }
+            wait(0);
+        }
+    """),
+    "a tracer of a stranger": ("wait4", """
+        #include <signal.h>
+        #include <sys/prctl.h>
+        #include <sys/ptrace.h>
+        #include <sys/wait.h>
+        #include <unistd.h>
+        int main(void) {
+            int said[2], ends[2];
+            pid_t stranger;
+            char byte;
+            pipe(said);
+            if (fork() == 0) {
+                if (fork() == 0) {
+                    setsid();
+                    prctl(PR_SET_PTRACER, PR_SET_PTRACER_ANY);
+                    stranger = getpid();
+                    write(said[1], &stranger, sizeof stranger);
+                    close(said[0]), close(said[1]);
+                    for (;;) pause();
+                }
+                _exit(0);
+            }
+            read(said[0], &stranger, sizeof stranger);
+            wait(0);
+            close(said[0]), close(said[1]);
+            ptrace(PTRACE_SEIZE, stranger, 0, PTRACE_O_EXITKILL);
+            pipe(ends);
+            if (fork() == 0) {
+                close(ends[1]);
+                read(ends[0], &byte, 1);
+                _exit(0);
+            }
+            wait(0);
+        }
     """),
 }  # fmt: skip
 BUSY = {

@@ -12,6 +12,8 @@ Some facts about calls that block:
 - `wait4(pid)`: above 0 one child, -1 any, 0 any of the caller's group, below -1 any of group -pid.
 - After a stop (SIGSTOP, SIGCONT) some calls go on as `restart_syscall`, with the old arguments; which
   one it is, `wchan` tells: the kernel function that the thread sleeps in.
+- `splice` and `tee` have two descriptors, and wait on the one that is empty, or on the one that is full:
+  `wchan` tells that too (`pipe_wait_writable`, `sock_alloc_send_pskb`, `sk_stream_wait_memory`).
 - A 32-bit program on a 64-bit kernel has other numbers; its stack and code are below 4 GiB.
 
 What follows for us: a table, with one line a call, and a function for each set that lies in memory.
@@ -48,7 +50,7 @@ class Waiting(NamedTuple):
     object: tuple[str, int] | None = None
     """A kernel object named by number: ("sysv-sem", semid), ("futex", address)."""
     children: tuple[str, int] | None = None
-    """("pid", 7), ("group", 7), ("any", 0), or ("pidfd", descriptor)."""
+    """("pid", 7), ("group", 7), ("any", 0), ("pidfd", descriptor); of vfork ("memory", 0): who shares it."""
     path: tuple[int, int] | None = None
     """Of `open`: directory descriptor, and address of the path."""
     arguments: tuple[int, ...] = ()
@@ -103,9 +105,6 @@ _RULES = {
     "rt_sigsuspend": _Rule("sigsuspend", timed=False),
     "pause": _Rule("pause", timed=False),
     "nanosleep": _Rule("nanosleep", timed=True),
-    "vfork": _Rule("vfork", timed=False),
-    "clone": _Rule("vfork", timed=False),  # of all that clone, only a vfork waits for its child
-    "clone3": _Rule("vfork", timed=False),
     "futex_wait": _Rule("futex", pointer=4),
     "futex_waitv": _Rule("futex", pointer=3),
     "getrandom": _Rule("getrandom", timed=None),
@@ -224,6 +223,11 @@ def _waitid(call: str, arguments: tuple[int, ...], read: Read) -> Waiting:
     return Waiting("waitid", timed=False, children=children)
 
 
+def _vfork(call: str, arguments: tuple[int, ...], read: Read) -> Waiting:
+    """Of all that clone, only a vfork waits: for the child that runs in its memory."""
+    return Waiting("vfork", timed=False, children=("memory", 0))
+
+
 def _open(call: str, arguments: tuple[int, ...], read: Read) -> Waiting:
     if call == "open":
         return Waiting("open", timed=False, path=(AT_FDCWD, arguments[0]))
@@ -245,6 +249,9 @@ _SPECIAL: dict[str, Callable[[str, tuple[int, ...], Read], Waiting]] = {
     "clock_nanosleep": _clock_nanosleep,
     "wait4": _wait4,
     "waitid": _waitid,
+    "vfork": _vfork,
+    "clone": _vfork,
+    "clone3": _vfork,
     "open": _open,
     "openat": _open,
     "openat2": _open,
@@ -257,3 +264,14 @@ def restarted(wchan: bytes) -> str | None:
     """Which call goes on as `restart_syscall`, from the kernel function it sleeps in."""
     function = wchan.decode("ascii", "replace")
     return next((call for word, call in _RESTARTED if word in function), None)
+
+
+_TARGET = {"splice": 2, "tee": 1}
+"""Of calls that move bytes from one descriptor to another: which argument is the other."""
+
+
+def on_target(found: Waiting, wchan: Callable[[], bytes]) -> Waiting:
+    """The same wait, on the descriptor that it is for where a call has two."""
+    target = _TARGET.get(found.call)
+    full = target is not None and any(word in wchan() for word in (b"writable", b"send", b"wait_memory"))
+    return found._replace(fd=_int(found.arguments[target])) if full and target is not None else found

@@ -75,13 +75,19 @@ def parse_sem(data: bytes) -> SemFacts | None:
     return SemFacts(value, waiting, private == FUTEX_PRIVATE_FLAG)
 
 
+def is_sem_wait(operation: int, expected: int) -> bool:
+    """Is it the futex call that sem_wait makes (a condition's may look the same, a mutex's never)?"""
+    called = operation & ~FUTEX_PRIVATE_FLAG
+    return called == FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME and expected & 0xFFFFFFFF == 0
+
+
 def sem_waited_on(operation: int, expected: int, data: bytes) -> SemFacts | None:
     """The semaphore that this futex call waits on, given the memory at its word.
 
     None when the call is not one that sem_wait makes (a mutex's, a condition's), or the memory does not
     hold a shared semaphore with somebody waiting.
     """
-    if operation & ~FUTEX_PRIVATE_FLAG != FUTEX_WAIT_BITSET | FUTEX_CLOCK_REALTIME or expected != 0:
+    if not is_sem_wait(operation, expected):
         return None
     facts = parse_sem(data)
     return facts if facts and facts.shared and facts.waiting > 0 else None

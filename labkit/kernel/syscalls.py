@@ -25,6 +25,7 @@ import signal
 from labkit.kernel.numbers import number
 
 KCMP_FILE = 0
+KCMP_VM = 1
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PR_GET_CHILD_SUBREAPER = 37

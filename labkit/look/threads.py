@@ -13,12 +13,13 @@ import time
 from typing import NamedTuple
 
 from labkit.errors import Vanished
-from labkit.kernel import asleep, blocked, numbers, proc, syscalls
+from labkit.kernel import asleep, blocked, numbers, posix, proc, syscalls
 from labkit.kernel.files import event_words, parse_epoll
-from labkit.look import Held, Look, parts
+from labkit.look import Held, Look, parts, relatives, signals
 from labkit.look.processes import STATES
 from labkit.look.recall import Recall
 from labkit.scene import Blocked, State, Thread, WatchedFd
+from labkit.waits.seen import OWN_SIGNALS
 
 TRIES = 3
 
@@ -154,7 +155,8 @@ def _waiting(look: Look, pid: int, base: bytes) -> blocked.Waiting | None:
         name = blocked.restarted(proc.read(base + b"wchan"))
     if name is None:
         return None
-    return blocked.waiting(name, call.arguments, lambda address, size: look.memory(pid, address, size))
+    found = blocked.waiting(name, call.arguments, lambda address, size: look.memory(pid, address, size))
+    return blocked.on_target(found, lambda: proc.read(base + b"wchan"))
 
 
 # --- as the Scene has it ----------------------------------------------------------------------------
@@ -164,14 +166,15 @@ def _blocked(look: Look, pid: int, sleep: Sleep, fresh: bool) -> Blocked:
     waiting = sleep.waiting
     assert waiting is not None
     held = look.row(pid, waiting.fd) if waiting.fd is not None else None
+    on = _on(look, pid, waiting, held)
     return Blocked(
         call=waiting.call,
         fd=waiting.fd,
         object=_object(look, pid, waiting),
-        on=_on(look, pid, waiting, held),
+        on=on,
         since_ns=None if fresh else time.monotonic_ns() - sleep.since_ns,
-        timed=_timed(look, waiting, held),
-        children=_children(look, pid, waiting),
+        timed=_timed(look, pid, waiting, held),
+        children=_children(look, pid, waiting) if not on else _behind_pidfds(look, pid, on),
         operations=waiting.operations,
     )
 
@@ -181,7 +184,8 @@ def _object(look: Look, pid: int, waiting: blocked.Waiting) -> str | None:
         kind, number = waiting.object
         if kind == "futex":
             ask = parts.find("posix", "futex")
-            return ask(look, pid, number, waiting.arguments) if ask else None
+            word: str | None = ask(look, pid, number, waiting.arguments) if ask else None
+            return word or (relatives.common_memory(look, pid) if look.outside.fresh else None)
         return look.reach(kind, number)
     if waiting.path is not None:
         return _fifo(look, pid, *waiting.path)
@@ -252,6 +256,10 @@ def _children(look: Look, pid: int, waiting: blocked.Waiting) -> tuple[int, ...]
         return None
     kind, number = waiting.children
     mine = [other for other, seen in look.seen.items() if seen.stat.ppid == pid]
+    if kind == "memory":
+        return tuple(other for other in mine if relatives.shares(pid, other))
+    if look.outside.fresh:
+        mine += [other for other in relatives.tracees(look, pid) if other not in mine]
     if kind == "pidfd":
         return tuple(other for other in mine if other == _pid_of(look.row(pid, number)))
     if kind == "pid":
@@ -260,6 +268,12 @@ def _children(look: Look, pid: int, waiting: blocked.Waiting) -> tuple[int, ...]
         number = number or _its_number(pid, pid, b"NSpgid")
         return tuple(other for other in mine if _its_number(other, pid, b"NSpgid") == number)
     return tuple(mine)
+
+
+def _behind_pidfds(look: Look, pid: int, on: tuple[WatchedFd, ...]) -> tuple[int, ...] | None:
+    """The processes whose ends are waited for with a poll of pidfds."""
+    rows = [look.row(pid, watched.fd) for watched in on]
+    return tuple(_pid_of(row) for row in rows if row is not None and b"pidfd" in row.link) or None
 
 
 def _its_number(pid: int, looker: int, line: bytes) -> int:
@@ -280,7 +294,28 @@ def _pid_of(held: Held | None) -> int:
 # --- has it a time limit ----------------------------------------------------------------------------
 
 
-def _timed(look: Look, waiting: blocked.Waiting, held: Held | None) -> bool | None:
+def _timed(look: Look, pid: int, waiting: blocked.Waiting, held: Held | None) -> bool | None:
+    timed = _limited(look, waiting, held)
+    if timed is False and look.outside.fresh and _may_interrupt_itself(look, pid, waiting):
+        return None
+    return timed
+
+
+def _may_interrupt_itself(look: Look, pid: int, waiting: blocked.Waiting) -> bool:
+    """By a timer of its own; or a handler may post its semaphore: many a server waits so for SIGTERM."""
+    if relatives.has_timers(pid):
+        return True
+    is_futex = waiting.object is not None and waiting.object[0] == "futex"
+    caught = signals.describe(look.seen[pid].status)
+    return (
+        is_futex
+        and posix.is_sem_wait(*waiting.arguments[1:3])
+        and caught is not None
+        and not OWN_SIGNALS.issuperset(caught.caught)
+    )
+
+
+def _limited(look: Look, waiting: blocked.Waiting, held: Held | None) -> bool | None:
     if waiting.timed in (True, False, None):
         return waiting.timed
     if held is None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from labkit.scene import EventFd, File, InetSocket, Lock, Pipe, PosixSem, SysvSem, UnixSocket
 from labkit.waits.enablers import Ending
 from labkit.waits.seen import Seen
-from labkit.words import CHILDREN, CHOICES, READS, SEMAPHORES, WRITES, call, count, listing, place, quoted
+from labkit.words import CHILDREN, CHOICES, SEMAPHORES, call, count, listing, place, quoted
 
 
 def clause(seen: Seen, ending: Ending) -> str:
@@ -23,7 +23,7 @@ def thing(seen: Seen, ending: Ending) -> object:
 
 
 def reads(seen: Seen, ending: Ending) -> bool:
-    return ending.blocked.call in READS and isinstance(thing(seen, ending), Pipe)
+    return seen.reads(ending.pid, ending.blocked) and isinstance(thing(seen, ending), Pipe)
 
 
 def _say_reads(seen: Seen, ending: Ending, who: str) -> str:
@@ -40,7 +40,7 @@ def _say_reads(seen: Seen, ending: Ending, who: str) -> str:
 
 
 def _writes(seen: Seen, ending: Ending) -> bool:
-    return ending.blocked.call in WRITES and isinstance(thing(seen, ending), Pipe)
+    return seen.writes(ending.pid, ending.blocked) and isinstance(thing(seen, ending), Pipe)
 
 
 def _say_writes(seen: Seen, ending: Ending, who: str) -> str:
@@ -76,7 +76,7 @@ def _say_talks(seen: Seen, ending: Ending, who: str) -> str:
     peers = listing([holder(seen, p, socket.peer, "") for p in ending.by], "or")
     if ending.by == (ending.pid,):
         peers = f"it itself ({descriptors(ends(seen, ending.pid, socket.peer, ''))})"
-    if ending.blocked.call in WRITES:
+    if seen.writes(ending.pid, ending.blocked):
         return f"{who}: what it sent is still unread, and only {peers} could read it"
     return f"{who} on {socket.id}, and only {peers} could send something"
 
@@ -90,7 +90,9 @@ def _say_counts(seen: Seen, ending: Ending, who: str) -> str:
 
 
 def waits_for_children(seen: Seen, ending: Ending) -> bool:
-    return ending.blocked.call in CHILDREN
+    """By a call for it, or by a poll of pidfds alone."""
+    blocked = ending.blocked
+    return blocked.call in CHILDREN or bool(blocked.children and len(blocked.on) == len(blocked.children))
 
 
 def _say_children(seen: Seen, ending: Ending, who: str) -> str:

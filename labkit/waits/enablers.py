@@ -22,20 +22,23 @@ from dataclasses import dataclass
 from labkit.scene import (
     AnyObject,
     Blocked,
+    Epoll,
     EventFd,
     File,
     InetSocket,
     Lock,
     Memory,
+    Other,
     Pipe,
     PosixMq,
     PosixSem,
     SysvSem,
     SysvShm,
     UnixSocket,
+    WatchedFd,
 )  # fmt: skip
 from labkit.waits.seen import Seen
-from labkit.words import CHILDREN, CHOICES, READS, SEMAPHORES, WRITES
+from labkit.words import CHILDREN, CHOICES, SEMAPHORES
 
 
 class Proof(enum.Enum):
@@ -99,9 +102,9 @@ def _who(seen: Seen, pid: int, blocked: Blocked) -> _Who:
         return seen.holders(object.id) - {pid}, Proof.OPEN, (), 0
     if blocked.call == "connect":
         return _line(seen, object)
-    if blocked.call in READS:
+    if seen.reads(pid, blocked):
         return _ready(seen, pid, object, reading=True)
-    if blocked.call in WRITES:
+    if seen.writes(pid, blocked):
         return _ready(seen, pid, object, reading=False)
     return _NOT_KNOWN
 
@@ -114,11 +117,21 @@ def _children(seen: Seen, blocked: Blocked) -> _Who:
 
 def _choice(seen: Seen, pid: int, blocked: Blocked) -> _Who:
     """A poll ends when any of its descriptors is ready: all of them must be hopeless."""
+    by, proof, also, _ = _any_of(seen, pid, blocked.on)
+    epoll = seen.holders(blocked.object) if blocked.object else set()
+    if blocked.children:  # behind pidfds
+        proof = proof if all(child in seen.live for child in blocked.children) else Proof.OPEN
+    return by | set(blocked.children or ()), proof, {*also, *epoll}, 0
+
+
+def _any_of(seen: Seen, pid: int, watching: Iterable[WatchedFd]) -> _Who:
     by: set[int] = set()
-    also = set(seen.holders(blocked.object)) if blocked.object else set()
+    also: set[int] = set()
     proof = Proof.CLOSED
-    for watched in blocked.on:
+    for watched in watching:
         object = seen.objects.get(watched.object or "")
+        if isinstance(object, Other) and object.name == "pidfd" and watched.events == "readable":
+            continue
         for reading, word in ((True, "readable"), (False, "writable")):
             if word in watched.events:
                 more, one, others, _ = _ready(seen, pid, object, reading)
@@ -136,6 +149,9 @@ def _ready(seen: Seen, pid: int, object: AnyObject | None, reading: bool) -> _Wh
         return _pipe(seen, pid, object, reading)
     if isinstance(object, (UnixSocket, InetSocket)):
         return _socket(seen, pid, object, reading)
+    if isinstance(object, Epoll) and object.watching and reading:
+        by, proof, also, _ = _any_of(seen, pid, object.watching)
+        return by, proof, {*also, *seen.holders(object.id)}, 0
     if isinstance(object, EventFd) and reading:
         by = seen.holders(object.id)
         proven = object.others is False and not object.count and not seen.in_flight

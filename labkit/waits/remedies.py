@@ -5,7 +5,7 @@ from __future__ import annotations
 from labkit.waits.clauses import ends, is_lock, reads, sleeps_on_word, takes, waits_for_children
 from labkit.waits.enablers import Ending
 from labkit.waits.seen import Seen
-from labkit.words import READS, WRITES, listing, quoted
+from labkit.words import listing, quoted
 
 
 def remedy(seen: Seen, knot: list[Ending]) -> str:
@@ -59,7 +59,7 @@ def _read_before_wait(seen: Seen, knot: list[Ending]) -> str | None:
     waiting = {e.pid: e for e in knot if waits_for_children(seen, e)}
     for ending in knot:
         holder = next((p for p in ending.by if p in waiting), None)
-        if holder is not None and ending.blocked.call in WRITES:
+        if holder is not None and seen.writes(ending.pid, ending.blocked):
             return (
                 f"read {ending.blocked.object} to its end in {quoted(holder, seen.scene)} "
                 f"before it calls {waiting[holder].blocked.call}"
@@ -88,9 +88,9 @@ def _one_after_the_other(seen: Seen, knot: list[Ending]) -> str:
         return _release_first(seen, knot, alone, they)
     if alone:
         return "give the other end to another process, and close it here"
-    if all(e.blocked.call in READS for e in knot):
+    if all(seen.reads(e.pid, e.blocked) for e in knot):
         return f"they {they} read first: let one of them write before it reads, and flush what it wrote"
-    if all(e.blocked.call in WRITES for e in knot):
+    if all(seen.writes(e.pid, e.blocked) for e in knot):
         return f"they {they} write first: let one of them read before it goes on writing"
     return "let one of them do first what another waits for"
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from labkit.scene import AnyObject, Process, Scene, Thread, TimerFd, UnixSocket
+from labkit.scene import AnyObject, Blocked, Process, Scene, Thread, TimerFd, UnixSocket
+from labkit.words import MOVES, READS, WRITES
 
-_OWN_SIGNALS = frozenset(
+OWN_SIGNALS = frozenset(
     {"SIGINT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS", "SIGPIPE"}
     | {"SIG32", "SIG33"}
 )
@@ -51,10 +52,21 @@ class Seen:
             _ticks(self.objects.get(held.object or "")) for held in process.descriptors or ()
         )
 
+    def reads(self, pid: int, blocked: Blocked) -> bool:
+        """Is it a call that waits for bytes to come?"""
+        return blocked.call in READS or (blocked.call in MOVES and self._mode(pid, blocked.fd) == "r")
+
+    def writes(self, pid: int, blocked: Blocked) -> bool:
+        """Is it a call that waits for room?"""
+        return blocked.call in WRITES or (blocked.call in MOVES and self._mode(pid, blocked.fd) == "w")
+
+    def _mode(self, pid: int, fd: int | None) -> str | None:
+        return next((row.mode for row in self.processes[pid].descriptors or () if row.fd == fd), None)
+
     def awaits_signals(self, pid: int) -> bool:
         """It has handlers of its own, which may well write into its own pipe."""
         signals = self.processes[pid].signals
-        return signals is not None and not _OWN_SIGNALS.issuperset(signals.caught)
+        return signals is not None and not OWN_SIGNALS.issuperset(signals.caught)
 
 
 def _is_alarm(name: str) -> bool:
