@@ -88,11 +88,40 @@ def test_two_creators_without_o_excl_are_both_first(path):
     assert not path.exists()
 
 
-def test_a_wakeup_between_looking_and_pausing_is_lost():
-    found = explored(c("wakeup"))
+@pytest.mark.parametrize("exhaustive", [False, True])
+@pytest.mark.parametrize("marked", [(), ("unmarked",)], ids=["marked", "unmarked"])
+def test_a_wakeup_between_looking_and_pausing_is_lost(marked, exhaustive):
+    found = explored(c("wakeup", *marked), exhaustive=exhaustive)
+    assert found.complete
     assert set(outputs(found)) == {"told", "deadlock"}
     assert "pause" in next(o.deadlock for o in found.outcomes if o.deadlock)
-    assert set(outputs(explored(c("wakeup", "safe")))) == {"told"}
+    assert set(outputs(explored(c("wakeup", "safe"), exhaustive=exhaustive))) == {"told"}
+
+
+@pytest.mark.parametrize(
+    ("wait", "comes"),
+    [
+        ("os.read(r, 1)", {"handled", "deadlock"}),
+        ("semaphore.acquire()", {"handled", "deadlock"}),
+    ],
+    ids=["read", "semop"],
+)
+def test_a_signal_may_come_before_a_call_and_in_it(wait, comes):
+    """Python notes a signal, and runs its handler when the call is over. Just before the call is too late."""
+    found = explored(
+        python(
+            "import os, signal, sysv_ipc, time\n"
+            "r, w = os.pipe()\n"
+            "semaphore = sysv_ipc.Semaphore(None, sysv_ipc.IPC_CREX)\n"
+            "def handler(*_): semaphore.remove(); os.write(1, b'handled'); os._exit(0)\n"
+            "signal.signal(signal.SIGUSR1, handler)\n"
+            "parent = os.getpid()\n"
+            "if os.fork() == 0: os.kill(parent, signal.SIGUSR1); os._exit(0)\n"
+            f"{wait}\n"
+        ),
+        seconds=20.0,
+    )
+    assert set(outputs(found)) == comes
 
 
 def test_python_has_the_same_race():
@@ -308,3 +337,13 @@ LOOKS_AT_CLOCK = {
 def test_one_who_waits_for_a_clock_sees_it_go_on(wait):
     found = explored(python(f"import threading, time\n{LOOKS_AT_CLOCK[wait]}print('over')\n"))
     assert set(outputs(found)) == {"over"}
+
+
+def test_a_traceback_is_the_programs_own():
+    program = python("def f(): raise ValueError('mine')\nf()\n")
+    (outcome,) = explored(program).outcomes
+    assert "ValueError: mine" in outcome.output
+    assert ".py" not in outcome.output.replace("cell [1]", "")
+    assert outcome.output == "".join(
+        piece.text for piece in replay([program], explored(program), outcome).output
+    )

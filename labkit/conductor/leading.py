@@ -11,6 +11,7 @@ from typing import Protocol
 
 from labkit.conductor import quiet
 from labkit.conductor.outputs import Outputs
+from labkit.conductor.signals import handler_waits
 from labkit.conductor.start import become, check_proc, filled_pipe, find_program, own_processor
 from labkit.conductor.stops import TIMED_OUT, Stops
 from labkit.conductor.tasks import READY, STANDING, Image, Led, Made, Task
@@ -176,6 +177,7 @@ class Conductor(Stops):
         call = task.call
         self._note(task, call)
         self.on_call(task, call)
+        task.signal_first = self.signals and handler_waits(task)
         task.state, task.counter, task.in_vfork = "running", None, False
         _quietly(ptrace.resume_to_exit, task.tid)
         self._settle(everybody=call.name in SENDS_SIGNALS)
@@ -329,10 +331,9 @@ the first may have ended at once, by a stop that had been seen already.)"""
 
 
 def _can_be_hurried(task: Task, call: Made) -> bool:
-    """Not if it comes back for the same point in time: it has looked at a clock, and seen that it is early."""
-    again = (
-        call.point is not None and task.hurried_to is not None and abs(call.point - task.hurried_to) < 2e-5
-    )
+    """Not if it comes back for the same point in time: it has looked at a clock, and was too early."""
+    point, before = call.point, task.hurried_to
+    again = point is not None and before is not None and abs(point - before) < 2e-5
     return call.name in _CAN_BE_HURRIED and not again
 
 

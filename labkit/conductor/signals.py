@@ -37,6 +37,12 @@ def only_ignored(task: Task) -> bool:
     return bool(numbers) and all(effect(task, n) == "ignored" for n in numbers)
 
 
+def handler_waits(task: Task) -> bool:
+    """A signal waits to be delivered whose handler will then run."""
+    masks = _masks(task.process.pid, task.tid)
+    return bool((masks["SigPnd"] | masks["ShdPnd"]) & ~masks["SigBlk"] & masks["SigCgt"])
+
+
 def _masks(pid: int, tid: int) -> dict[str, int]:
     try:
         with open(f"/proc/{pid}/task/{tid}/status", "rb", buffering=0) as file:

@@ -12,7 +12,7 @@ from labkit.conductor.signals import STOPPING, effect, only_ignored
 from labkit.conductor.tasks import Made, Pending, Task
 from labkit.conductor.times import time_limit
 from labkit.kernel import ptrace
-from labkit.kernel.calls import KEEPS_DESCRIPTORS, TIMEOUTS
+from labkit.kernel.calls import KEEPS_DESCRIPTORS, SENDS_SIGNALS, TIMEOUTS
 from labkit.kernel.numbers import AUDIT_ARCH, MACHINE, name_of
 
 _LOSES_RESTART = frozenset(
@@ -37,6 +37,7 @@ TIMED_OUT = {
 }
 """What these calls give when their time is over; others give 0."""
 _EINTR = -4
+_USES_SIGNALS = (SENDS_SIGNALS - {"exit", "exit_group"}) | {"rt_sigaction"}
 
 
 class Stops(Family):
@@ -52,6 +53,8 @@ class Stops(Family):
         """…and just after."""
         self.armed = False
         """A timer is set somewhere, or somebody outside is spoken with: time may bring something."""
+        self.signals = False
+        """A handler was set up, or a signal sent: one may come to a task that stands before a call."""
         self.happened = 0
         """How many stops have told of something other than a call about to be made or just made."""
         self.foreign = False
@@ -142,6 +145,11 @@ class Stops(Family):
         result = ptrace.call_result(task.tid)
         call = task.call
         if result is None or call is None:
+            ptrace.resume(task.tid)
+            return
+        if task.signal_first and result in (_EINTR, *ptrace.RESTARTS):
+            ptrace.make_again(task.tid)
+            task.state, task.restarting = "running", None
             ptrace.resume(task.tid)
             return
         if task.hurried and result in (_EINTR, *ptrace.RESTARTS):
@@ -246,6 +254,8 @@ class Stops(Family):
             task.state = "signal"
 
     def _note(self, task: Task, call: Made) -> None:
+        if call.name in _USES_SIGNALS and not task.quiet:
+            self.signals = True
         if call.name in ("alarm", "setitimer", "timer_settime", "timerfd_settime"):
             self.armed = True
 

@@ -120,6 +120,8 @@ class Task:
     pending: Pending | None = None
     deadline: float | None = None
     """When its timed wait ends, in the conductor's own time."""
+    signal_first: bool = False
+    """A signal came while it stood before the call: its handler runs before the call, not in it."""
     hurried: bool = False
     """The conductor ends its timed wait before the time."""
     hurried_to: float | None = None

@@ -15,9 +15,13 @@ and nobody waits for a second. Only the clocks that a program can read know of i
 such waits: a program that looks at a clock again and again must see it go on. `select` and timers (`alarm`)
 take the time they take.
 
-Of what is done without asking, the last two lines hold only as long as nobody looks. So each is watched: whether the stretch wrote output
-or touched shared memory, whether a parent asks which child was first. If so, `Noticed` is raised: the
-search begins anew with that as a point. (Of `wait(NULL)` we take it that which child came is not asked.)
+A signal that comes while its receiver stands before a call comes before the call: its handler runs, and
+then the call is made. (That it comes in the call is another order: the receiver goes first, and waits.)
+
+Of what is done without asking, the last two lines hold only as long as nobody looks. So each is watched:
+whether the stretch wrote output or touched shared memory, whether a parent asks which child was first. If
+so, `Noticed` is raised: the search begins anew with that as a point. (Of `wait(NULL)` we take it that which
+child came is not asked.)
 """
 
 from __future__ import annotations
@@ -145,9 +149,15 @@ class Run:
     def _offers(self) -> list[Task]:
         ready = self.conductor.ready()
         if not self.exhaustive and len(ready) > 1:
-            ready = [t for t in ready if not (t.state == "call" and t.call and would_block(t, t.call))]
+            ready = [t for t in ready if not self._would_only_wait(t)]
         timed = self.conductor.next_timed()
         return [*ready, timed] if timed is not None else ready
+
+    def _would_only_wait(self, task: Task) -> bool:
+        """Its call would block. Where signals are at work, one may end the call, and then it is tried."""
+        if task.state != "call" or task.call is None or self.conductor.signals:
+            return False
+        return would_block(task, task.call)
 
     def _choose(self, offers: list[Task]) -> int:
         keys = tuple(_describe(task) for task in offers)

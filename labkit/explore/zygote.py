@@ -64,6 +64,17 @@ def _become(given, go_under_filter):
         os._exit(127)
 
 
+def _without_our_frames(hook):
+    """The launcher's hook leaves out the frames of its own file; those of this one stand above them."""
+
+    def show(kind, error, trace):
+        while trace is not None and trace.tb_frame.f_code.co_filename == show.__code__.co_filename:
+            trace = trace.tb_next
+        hook(kind, error, trace)
+
+    return show
+
+
 def _main():
     control = int(sys.argv[1])
     del sys.argv[:2]
@@ -73,6 +84,7 @@ def _main():
     def ask(path, mode, **options):
         os.access = access
         _serve(control, path, access)
+        sys.excepthook = _without_our_frames(sys.excepthook)
         return access(path, mode, **options)
 
     os.access = ask

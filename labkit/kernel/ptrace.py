@@ -59,7 +59,7 @@ _OPTIONS = 0x100000 | 1 | sum(1 << event for event in _EVENTS)
 RESTARTS: Final = frozenset({-512, -513, -514, -516})
 """Results that a program never sees: the call is started again, or fails with EINTR."""
 
-_RESTART_UNLESS_HANDLED = -514
+_RESTART_ALWAYS, _RESTART_UNLESS_HANDLED = -513, -514
 _RESULT_REGISTER = {"x86_64": 10, "aarch64": 0}
 """Where NT_PRSTATUS keeps a call's result: rax, x0."""
 
@@ -161,6 +161,11 @@ def call_result(tid: int) -> int | None:
 def restart_unless_handled(tid: int) -> None:
     """At a call's exit: have the kernel start the call again, unless a signal handler runs first."""
     set_result(tid, _RESTART_UNLESS_HANDLED)
+
+
+def make_again(tid: int) -> None:
+    """At a call's exit: have the kernel make the call again in any case, after a signal handler."""
+    set_result(tid, _RESTART_ALWAYS)
 
 
 def set_result(tid: int, result: int) -> None:
