@@ -227,6 +227,19 @@ def test_a_prefix_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         installing.install(str(tmp_path))
 
 
+def test_jupyterlab_saves_widgets_unless_somebody_decided_otherwise(tmp_path: Path) -> None:
+    file = tmp_path / "share/jupyter/lab/settings/overrides.json"
+    (plugin,) = installing.SETTINGS
+    installing.install(str(tmp_path))
+    assert json.loads(file.read_text()) == {plugin: {"saveState": True}}
+    file.write_text(json.dumps({plugin: {"saveState": False}, "other": {"a": 1}}))
+    installing.install(str(tmp_path))
+    assert json.loads(file.read_text()) == {plugin: {"saveState": False}, "other": {"a": 1}}
+    file.write_text("no JSON")
+    installing.install(str(tmp_path))
+    assert file.read_text() == "no JSON"
+
+
 def test_the_kernel_ends_with_status_of_ipykernel() -> None:
     with kernel() as (manager, client):
         client.execute("import os; os._exit(7)")

@@ -30,8 +30,13 @@ def spec(python: str) -> dict[str, object]:
     }
 
 
+SETTINGS = {"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True}}
+"""JupyterLab saves widgets with a notebook, so that a film plays again when nothing runs. Each user may
+choose otherwise: these are only what the settings begin with."""
+
+
 def install(prefix: str = sys.prefix) -> Path:
-    """Write the kernelspec `labkit` under `prefix`; its folder."""
+    """Write the kernelspec `labkit`, and JupyterLab's first settings, under `prefix`; the former's folder."""
     folder = Path(prefix) / "share/jupyter/kernels/labkit"
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -40,6 +45,26 @@ def install(prefix: str = sys.prefix) -> Path:
         new = folder / "kernel.json.new"
         new.write_text(json.dumps(spec(sys.executable), indent=1) + "\n", encoding="utf-8")
         os.replace(new, folder / "kernel.json")
+        _set_up_lab(Path(prefix) / "share/jupyter/lab/settings")
     except OSError as error:
         raise LabError(f"The kernel cannot be installed in {folder}: {error.strerror}.") from None
     return folder
+
+
+def _set_up_lab(folder: Path) -> None:
+    """Add ours to what JupyterLab's settings begin with; what somebody else wrote there stays."""
+    file = folder / "overrides.json"
+    try:
+        known = json.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        known = {}
+    except ValueError:
+        return  # JupyterLab itself will say that it cannot be read
+    if not isinstance(known, dict):
+        return
+    for plugin, wanted in SETTINGS.items():
+        known[plugin] = wanted | known.get(plugin, {})
+    folder.mkdir(parents=True, exist_ok=True)
+    new = folder / "overrides.json.new"
+    new.write_text(json.dumps(known, indent=1) + "\n", encoding="utf-8")
+    os.replace(new, file)
