@@ -167,7 +167,7 @@ def test_an_exception_made_from_another_is_that_one_too(kind: str, right: bool) 
 
 
 def test_who_puts_something_else_in_its_folders_place_only_fails() -> None:
-    text = "import os\ndef copy():\n    here = os.getcwd()\n    os.rename(here, '/tmp/x')\n    open(here, 'w')"
+    text = "import os\ndef copy():\n    h = os.getcwd()\n    os.rename(h, '/tmp/x')\n    open(h, 'w')"
     assert "cannot be used any more: Not a directory" in first("files", text)
 
 

@@ -1,5 +1,6 @@
 """Exercises on System V shared memory: found by a key, kept by nobody, guarded by whoever uses it."""
 
+import contextlib
 import os
 import signal
 import struct
@@ -133,6 +134,8 @@ def _wrong(word, right, said):
         return "Two processes had it attached; it said 3: it counted itself."
     if word == "creator":
         return "`creator` is not the pid of the process that made it."
+    if word == "size":
+        return f"`size` is not what the record says, but {_kind(said)}."
     return f"`{word}` was {right}, and it said {_shown(said)}."
 
 
@@ -148,7 +151,9 @@ def untouched(answer):
     answer.call("about", KEY).result()
     after = _segment(answer)
     _end(maker, w)
-    if after is None or after.last != before.last:
+    if after is None or after.destroyed:
+        fail("The segment is not yours, and it was removed.")
+    if after.last != before.last:
         fail("After it, the record says that your process was the last to attach or detach the segment.")
     return "The last to attach it is still its maker."
 
@@ -222,8 +227,9 @@ def killed(answer):
     """leaves no segment behind when both are killed"""
     running, ours = _working(answer)
     scene = answer.scene()
-    for pid in [process.pid for process in scene.processes]:
-        os.kill(pid, signal.SIGKILL)
+    for pid in answer.processes():
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
     running.wait_ended()
     answer.wait_quiet(lambda: ONE not in answer.objects(), seconds=1)
     left = ONE in answer.objects()
@@ -293,7 +299,7 @@ def waits_for_it(answer):
     """waits until whoever makes it is ready"""
     maker, w = _holder(answer, 4096)
     running = answer.call("join", KEY)
-    running.sleeps_in(*NAPS, looks=2000)
+    running.looks_again(*NAPS)
     if running.ended:
         running.result()
         fail("The segment was there, but its first byte was still 0; it returned all the same.")
@@ -309,27 +315,50 @@ def waits_for_it(answer):
 def all_at_once(answer):
     """makes one segment when many come at once"""
     _clear(answer)
-    for _ in range(8):
+    for number in range(8):
         gate, ours = answer.pipe()
-        runs = [answer.beside("join", answer.text + AT_ONCE, gate.copy()) for _ in range(4)]
+        pace = ["slowly"] if number % 2 == 0 else []
+        runs = [answer.beside("join", answer.text + AT_ONCE, gate.copy(), arguments=pace) for _ in range(4)]
         gate.close()
         answer.wait(lambda runs=runs: all("ready" in run.output or run.ended for run in runs), every=0.001)
         ours.close()
-        said = [run.wait_ended().output.split()[-1:] for run in runs]
+        said = [run.wait_ended().output.split()[-2:] for run in runs]
         _taken_away(answer)
         for run in runs:
             run.check()
-        if said.count(["True"]) != 1:
-            fail(f"Four came at once, and {'more than one' if ['True'] in said else 'none'} returned True.")
+        first = [words[:1] for words in said].count(["True"])
+        if first != 1:
+            fail(f"Four came at once, and {'more than one' if first else 'none'} returned True.")
+        if any(words[1:] != ["ready"] for words in said):
+            fail("Four came at once, and one of them returned when the segment was not yet ready.")
     return "Of four that came at once, one made it, eight times."
 
 
 AT_ONCE = f"""
-import os
+import os as _os, sys as _sys, sysv_ipc as _ipc, time as _time
+
+class _Slowly(_ipc.SharedMemory):
+    def __init__(self, *arguments, **named):
+        try:
+            super().__init__(*arguments, **named)
+        finally:
+            _time.sleep(0.03)
+    def write(self, *arguments, **named):
+        super().write(*arguments, **named)
+        _time.sleep(0.03)
+
+_plain = _ipc.SharedMemory
+if _sys.argv[1:]:
+    for _name, _value in [*globals().items()]:
+        if _value is _plain and _name != "_plain":
+            globals()[_name] = _Slowly
+    _ipc.SharedMemory = _Slowly
 print("ready", flush=True)
-os.read(3, 1)
-print(join({KEY}), flush=True)
+_os.read(3, 1)
+_first = join({KEY})
+print(_first, "ready" if _plain({KEY}).read(8) == {READY} else "early", flush=True)
 """
+"""Every other time each step with the segment takes a moment, so that whoever could be too early is."""
 
 # --- a shared table with a version ------------------------------------------------------------------
 
@@ -348,7 +377,9 @@ WRITER = f"""
 import os, random, struct, sys, time, sysv_ipc
 segment = sysv_ipc.SharedMemory({KEY}, sysv_ipc.IPC_CREX, size=8 + 8 * {CELLS}, init_character=bytes(1))
 version = int(sys.argv[1])
-segment.write(struct.pack("<Q", version) + struct.pack("<q", int(sys.argv[2])) * {CELLS})
+value, busy = int(sys.argv[2]), sys.argv[3] == "busy"
+cells = [value] * {CELLS} if busy else range(value, value + {CELLS})
+segment.write(struct.pack("<Q{CELLS}q", version, *cells))
 half = 4 * {CELLS}
 print("ready", flush=True)
 os.set_blocking(3, False)
@@ -357,13 +388,12 @@ def told():
         return os.read(3, 1) == b""
     except BlockingIOError:
         return False
-busy = sys.argv[3] == "busy"
 while not told():
     if busy:
         value = struct.pack("<q", random.randrange(1, 1 << 40))
         segment.write(struct.pack("<Q", version + 1))
         segment.write(value * ({CELLS} // 2), 8)
-        time.sleep(0.0005)
+        time.sleep(0.002)
         segment.write(value * ({CELLS} // 2), 8 + half)
         version += 2
         segment.write(struct.pack("<Q", version))
@@ -385,7 +415,7 @@ def adds_up(answer):
     running = answer.call("total", KEY)
     said = running.result()
     _end(writer, w)
-    if said != value * CELLS:
+    if said != sum(range(value, value + CELLS)):
         fail(f"It returned {_kind(said)}, and that is not what the cells add up to.")
 
 
@@ -396,7 +426,7 @@ def waits_while_odd(answer):
     version = struct.pack("<Q", 7)
     maker, w = _holder(answer, 8 + 8 * CELLS, version + struct.pack("<q", value) * 2)
     running = answer.call("total", KEY)
-    running.sleeps_in(*NAPS, looks=2000)
+    running.looks_again(*NAPS)
     if running.ended:
         running.result()
         fail("The version was 7, so somebody was still writing; it returned a total all the same.")
@@ -411,14 +441,54 @@ def waits_while_odd(answer):
 @total.criterion(points=2, seconds=20)
 def never_torn(answer):
     """never mixes two versions"""
-    writer, w = _writer(answer, 0, 0, "busy")
-    totals = [answer.call("total", KEY).result() for _ in range(30)]
+    value = int.from_bytes(answer.fresh_bytes(4), "little")
+    writer, w = _writer(answer, 0, value, "busy")
+    totals = [_met_by_a_writer(answer) for _ in range(5)]
+    totals += [answer.call("total", KEY).result() for _ in range(25)]
     _end(writer, w)
-    right = {int(word) * CELLS for word in writer.output.split()[1:]} | {0}
+    right = {int(word) * CELLS for word in writer.output.split()[1:]} | {value * CELLS}
     torn = sum(said not in right for said in totals)
     if torn:
         fail("While another process wrote, it returned a total that the table never had: old cells and new.")
     return "30 totals while another process wrote; the table had each of them."
+
+
+def _met_by_a_writer(answer):
+    """A total of somebody who looks at the version at the worst of times: just before the writer comes."""
+    running = answer.beside("total", answer.text + WORST_TIME).wait_ended()
+    running.check()
+    said = running.output.split()[-1:]
+    return int(said[0]) if said and said[0].lstrip("-").isdecimal() and len(said[0]) < 40 else None
+
+
+WORST_TIME = f"""
+import sysv_ipc as _ipc, time as _time
+
+_plain = _ipc.SharedMemory
+
+class _Met(_plain):
+    _left = 2
+    def read(self, byte_count=0, offset=0):
+        looks = offset == 0 and self._left > 0
+        if looks:
+            self._left -= 1
+            self._until(0)
+        found = super().read(byte_count, offset)
+        if looks:
+            self._until(1)
+            _time.sleep(0.0003)
+        return found
+    def _until(self, odd):
+        end = _time.monotonic() + 0.1
+        while super().read(1)[0] % 2 != odd and _time.monotonic() < end:
+            pass
+
+for _name, _value in [*globals().items()]:
+    if _value is _plain and _name != "_plain":
+        globals()[_name] = _Met
+_ipc.SharedMemory = _Met
+print(total({KEY}), flush=True)
+"""
 
 
 def _kind(said):

@@ -84,9 +84,11 @@ def to_the_end(answer):
     """both come to the end of their dialogue"""
     for count in (3, 0):
         questions = [answer.fresh_bytes(4).hex().encode() for _ in range(count)]
-        heard = answer.call("dialogue", questions).result()
-        expected = [b"welcome", *(question.upper() for question in questions), b"goodbye"]
-        _compare_heard(heard, expected)
+        mine, yours = sockets.pair(answer, socket.SOCK_SEQPACKET)
+        host, guest = answer.call("host", mine), answer.call("guest", yours, questions)
+        heard = guest.result()
+        _compare_heard(heard, [b"welcome", *(question.upper() for question in questions), b"goodbye"])
+        host.result()
     return "3 questions, and none at all."
 
 
@@ -199,8 +201,8 @@ serve = Exercise(
 def stars(answer):
     """answers every message with a star"""
     server, client = _served(answer, "serve")
-    for number in (1, 2, 3):
-        client.write(b"message %d" % number)
+    for number, word in enumerate((b"message", bytes(100), b"STOP, or go on?"), 1):
+        client.write(word)
         _hears(answer, server, client, b"*", f"A client sent message {number}, and")
     for word in (b"two", b"at once"):
         client.write(word)
@@ -288,7 +290,7 @@ def _expect_alone(answer, server):
     threads = len(os.listdir(f"/proc/{server.pid}/task"))
     if threads > 1:
         fail(f"It has {threads} threads for 2 clients. One is enough, if it waits for all of them at once.")
-    processes = len(answer.scene().processes)
+    processes = len(answer.processes())
     if processes > 1:
         fail(
             f"It has {processes} processes for 2 clients. One is enough, if it waits for all of them at once."
@@ -335,3 +337,5 @@ def _stop(server, client):
     if not server.ended:
         fail(f"A client said STOP, and `{server.name}` went on.")
     server.result()
+    if client.read_some() != b"":
+        fail("A client said STOP, and was answered.")

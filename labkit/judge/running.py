@@ -106,6 +106,21 @@ class Running:
         self.answer.wait(looked, every=0.001, hang=False)
         return calls
 
+    def looks_again(self, *calls: str, times: int = 3, looks: int = 2000) -> None:
+        """Wait until it has slept in one of these calls and woken so many times, or has ended.
+
+        Who does not sleep at all is watched for so many milliseconds.
+        """
+        left, slept = iter(range(looks)), [0]
+
+        def looked() -> bool:
+            if not slept[0] and sleeping_in(self.pid) in calls:
+                slept[0] = sleeps(self.pid)
+            again = slept[0] and sleeps(self.pid) >= slept[0] + times
+            return self.ended or bool(again) or next(left, None) is None
+
+        self.answer.wait(looked, every=0.001, hang=False)
+
     def wait_done(self) -> None:
         """Wait until it has done what it can for now: it has ended, or sleeps, or tries again and again."""
         used = cpu_ns(self.pid)
@@ -303,6 +318,16 @@ def cpu_ns(pid: int) -> int:
         return int(proc.read(b"/proc/%d/schedstat" % pid).split()[0])
     except Vanished:
         return 0
+
+
+def sleeps(pid: int) -> int:
+    """How often a process has gone to sleep so far."""
+    try:
+        status = proc.read(b"/proc/%d/status" % pid)
+    except Vanished:
+        return 0
+    _, _, rest = status.partition(b"\nvoluntary_ctxt_switches:")
+    return int(rest.split()[0]) if rest else 0
 
 
 def is_pending(pid: int, number: int) -> bool:
