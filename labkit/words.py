@@ -14,7 +14,9 @@ WRITES = frozenset(
 )
 MOVES = frozenset({"splice", "tee", "vmsplice"})
 """Calls that read or write: the descriptor that they wait on tells."""
-CHOICES = frozenset({"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"})
+CHOICES = frozenset(
+    {"poll", "ppoll", "select", "pselect", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"}
+)
 """Calls that end as soon as one of several descriptors is ready."""
 CHILDREN = frozenset({"wait", "waitpid", "wait3", "wait4", "waitid", "vfork"})
 SEMAPHORES = frozenset({"semop", "semtimedop"})

@@ -443,3 +443,27 @@ def test_looking_for_labkit_and_the_scratch_folder_make_no_difference_from_user_
     assert '"…/way"' in said
     assert str(tmp_path) not in said
     assert "labkit" not in said
+
+
+OWN_LINES = """
+import os
+r, w = os.pipe()
+os.write(w, b"hi")
+open(__file__).close()
+"""
+
+
+@pytest.mark.parametrize("interpreter", [sys.executable, "/usr/bin/python3"])
+@pytest.mark.parametrize(
+    "given", ["script.py", "./script.py", "script", "{folder}/script.py", "{folder}/script"]
+)
+def test_reading_a_script_is_its_interpreters_doing(tmp_path: Path, given: str, interpreter: str):
+    if not os.path.exists(interpreter):
+        pytest.skip(f"there is no {interpreter}")
+    for name in ("script", "script.py"):
+        (tmp_path / name).write_text(OWN_LINES)
+    film = filmed(Command((interpreter, given.format(tmp_path)), cwd=str(tmp_path)))
+    told = [frame.call for frame in film.frames]
+    assert told[:2] == ["pipe2", "write"], film.text()
+    if not given.endswith(".py"):  # what ends so might be a module
+        assert film.text().count("open(") == 1, film.text()

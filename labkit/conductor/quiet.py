@@ -96,7 +96,7 @@ def prepare(image: Image, pid: int, marked: bool) -> None:
             argv = [os.fsdecode(word) for word in file.read().split(b"\0")]
     except OSError:
         return
-    image.loader, image.begun, image.script = None, False, None
+    image.loader, image.begun, image.script, image.unread = None, False, None, None
     image.marked = marked or any(word.endswith("/labkit/launcher.py") for word in argv[1:3])
     if not image.marked and _PYTHON.search(image.program):
         image.script = next((w for w in argv[1:] if w and not w.startswith("-")), "")
@@ -138,7 +138,8 @@ def _begun(task: Task, call: Made, instruction: int) -> bool:
     image = task.process.image
     if not image.begun and not image.marked:
         if image.script:
-            image.begun = _opens_script(task, call, image.script)
+            image.begun = call.name in _ON_PATH and _whole_path(task, call) == _whole(task, image.script)
+            image.unread = _whole(task, image.script) if image.begun else None
             return False  # opening it is still the interpreter's doing
         if image.script is not None:
             image.begun = call.name == "rt_sigaction" and call.args[0] == _SIGINT
@@ -147,18 +148,27 @@ def _begun(task: Task, call: Made, instruction: int) -> bool:
     return image.begun
 
 
-def _opens_script(task: Task, call: Made, script: str) -> bool:
-    """Python opens its script when it is ready to run it, and may make the path absolute before."""
-    if call.name not in _ON_PATH:
+def _reads_script(task: Task, call: Made) -> bool:
+    """Python opens its script twice: to see whether it is an archive, and then, as C does, to read it."""
+    image = task.process.image
+    flags = call.args[_ON_PATH[call.name] + 1]
+    if flags & os.O_CLOEXEC or _whole_path(task, call) != image.unread:
         return False
-    path = _path(task, call, _ON_PATH[call.name])
-    if path == script:
-        return True
+    image.unread = None
+    return True
+
+
+def _whole_path(task: Task, call: Made) -> str:
+    return _whole(task, _path(task, call, _ON_PATH[call.name]))
+
+
+def _whole(task: Task, path: str) -> str:
+    """A path made absolute; a script's interpreter may do the same before it opens it."""
     try:
         folder = os.readlink(f"/proc/{task.process.pid}/cwd")
     except OSError:
-        return False
-    return os.path.normpath(path) == os.path.normpath(os.path.join(folder, script))
+        return path
+    return os.path.normpath(os.path.join(folder, path))
 
 
 def _in_loader(task: Task, instruction: int) -> bool:
@@ -191,6 +201,8 @@ def _in_library(task: Task, call: Made, instruction: int) -> bool:
         )
     if call.name == "openat" and call.args[2] & os.O_DIRECTORY and _PYTHON.search(task.process.image.program):
         return _is_own_folder(task, call)
+    if task.process.image.unread is not None and call.name in _ON_PATH and _reads_script(task, call):
+        return True
     if call.name in _PATHS_OF:
         path = _path(task, call, _PATHS_OF[call.name][0])
         return path != task.process.image.script and bool(_LIBRARY.search(path))

@@ -71,6 +71,9 @@ class Image:
     script: str | None = None
     """Of an interpreter with no marker: the file whose reading is its beginning; "" with -c."""
 
+    unread: str | None = None
+    """The whole path of a script that its interpreter has found, and will now read."""
+
     def heir(self) -> Image:
         return Image(self.program, self.loader, self.begun, self.marked, self.script)
 
