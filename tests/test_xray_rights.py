@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -16,7 +17,7 @@ from kernel.subjects import picture, subject
 
 from labkit.kernel import rights
 from labkit.look import refusals
-from labkit.scene import Pipe, Scene
+from labkit.scene import Memory, Pipe, Scene
 
 SOURCE = """
 r, w = os.pipe(); os.write(w, b"hello")
@@ -133,6 +134,67 @@ def test_nothing_is_proven_about_pipes_while_another_user_s_table_is_hidden(tmp_
         scene = look(program.pid, python, **options)
     stdin = next(held.object for held in scene.processes[0].descriptors or () if held.fd == 0)
     assert scene.object(stdin).others is None  # type: ignore[union-attr]
+
+
+CROSSED_MUTEXES = """
+#include <pthread.h>
+#include <sched.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+struct { pthread_mutex_t lock[2]; volatile int taken; } *all;
+int main(int count, char **words) {
+    pthread_mutexattr_t shared;
+    all = mmap(0, sizeof *all, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    pthread_mutexattr_init(&shared);
+    pthread_mutexattr_setpshared(&shared, PTHREAD_PROCESS_SHARED);
+    for (int i = 0; i < 2; i++) pthread_mutex_init(&all->lock[i], &shared);
+    if (count > 1) {
+        if (fork()) pause();
+        setgid(1001), setuid(1001), prctl(PR_SET_DUMPABLE, 1);
+    }
+    int me = fork() == 0;
+    pthread_mutex_lock(&all->lock[me]);
+    __atomic_add_fetch(&all->taken, 1, __ATOMIC_SEQ_CST);
+    while (all->taken < 2) sched_yield();
+    pthread_mutex_lock(&all->lock[!me]);
+}
+"""
+
+
+def crossed_mutexes(folder: Path) -> str:
+    program = folder / "crossed"
+    compile = ["gcc", "-pthread", "-x", "c", "-o", str(program), "-"]
+    subprocess.run(compile, input=CROSSED_MUTEXES, text=True, check=True)
+    return str(program)
+
+
+def test_crossed_mutexes_are_found_by_an_ordinary_user_too(
+    who: tuple[str, dict[str, Any]], tmp_path: Path
+) -> None:
+    python, options = who
+    with subprocess.Popen([crossed_mutexes(tmp_path)], start_new_session=True, **options) as program:
+        try:
+            picture(program.pid, "futex", "futex")
+            scene = look(program.pid, python, **options)
+        finally:
+            os.killpg(program.pid, signal.SIGKILL)
+    (found,) = scene.deadlocks
+    assert found.processes == tuple(process.pid for process in scene.processes)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to have a process of two users")
+def test_nothing_is_proven_of_memory_that_a_hidden_relative_may_have(tmp_path: Path) -> None:
+    python, options = sandboxes.ordinary_user(tmp_path)
+    with subprocess.Popen([crossed_mutexes(tmp_path), "two users"], start_new_session=True) as program:
+        try:
+            family = picture(program.pid, "pause", "futex", "futex")
+            scene = look(family.processes[1].pid, python, **options)
+        finally:
+            os.killpg(program.pid, signal.SIGKILL)
+    assert scene.deadlocks == ()
+    memory = next(thing for thing in scene.objects if isinstance(thing, Memory))
+    assert memory.others is None
 
 
 def test_kernel_threads_are_shown() -> None:

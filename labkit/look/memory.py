@@ -178,7 +178,7 @@ def _memory(look: Look, kind: str, id: str, identity: Identity) -> Memory:
         id=id,
         kind=kind,
         name=_name(id, path, anonymous),
-        notes=(_ANONYMOUS,) if anonymous else (),
+        notes=(ANONYMOUS,) if anonymous else (),
         size=_size(rows, maps, path),
         unlinked=kind == "memfd" or anonymous or _unlinked(rows, path),
         seals=_seals(look, rows) if kind == "memfd" else None,
@@ -186,7 +186,7 @@ def _memory(look: Look, kind: str, id: str, identity: Identity) -> Memory:
     )
 
 
-_ANONYMOUS = "made with MAP_SHARED|MAP_ANONYMOUS: it has no name, and goes to children by fork only"
+ANONYMOUS = "made with MAP_SHARED|MAP_ANONYMOUS: it has no name, and goes to children by fork only"
 
 
 def _name(id: str, path: bytes, anonymous: bool) -> str:

@@ -5,7 +5,8 @@ because only then anything follows from the answer (`labkit.waits`).
 
 - A socket's number stands in the link of every descriptor open on it; an eventfd's in its fdinfo.
 - Shared memory is named by device and inode in every process's `maps`. A mapping comes by fork or by
-  opening the file, and no exec lets it live: so all who have it are in our /proc, even in a room.
+  opening the file, and no exec lets it live: so all who have it are in our /proc, even in a room. Of
+  those that hide their `maps`, only one forked without an exec can have inherited it.
 """
 
 from __future__ import annotations
@@ -102,12 +103,16 @@ def _memory(look: Look, object: Memory | PosixSem) -> bool | None:
     if inside is not None:
         memory = look.objects.get(inside)
         return memory.others if isinstance(memory, Memory) else None
+    from labkit.look.memory import ANONYMOUS
+
     device, inode, *_ = _identity(look, object.kind, object.id)
     scan = _maps(look)
     if (device, inode) in scan.identities:
         return True
     held = look.outside.others_of_file((device, inode), made_inside=True)
-    return None if scan.hidden or held is None else held
+    anonymous = isinstance(object, Memory) and ANONYMOUS in object.notes
+    unknown = scan.hidden_relatives or (scan.hidden_users and not anonymous)
+    return None if unknown or held is None else held
 
 
 class Maps:
@@ -117,21 +122,45 @@ class Maps:
         self.taken_ns = time.monotonic_ns()
         self.inside = inside
         self.identities: set[Identity] = set()
-        self.hidden = not os.path.exists("/proc/1")
-        """Somebody would not show what it has mapped, or /proc does not list everybody."""
+        self._hidden: list[int] = []
+        """Who would not show what it has mapped."""
         for pid in proc.numbers_in(b"/proc"):
             if pid not in inside:
                 self._read(pid)
+        mine = {_command_line(pid) for pid in inside} if self._hidden else set()
+        self.hidden_relatives = not os.path.exists("/proc/1") or any(
+            _command_line(pid) in mine for pid in self._hidden
+        )
+        """Among them is one that may have it by fork, as its command line says: exec takes the memory away.
+        Or /proc does not list everybody."""
+        self.hidden_users = any(_uid(pid) not in (0, os.geteuid()) for pid in self._hidden)
+        """Among them is another user's, who may have opened it, or been given its descriptor. (The
+        system's own daemons open no memory of a learner's.)"""
 
     def _read(self, pid: int) -> None:
         try:
             with open(f"/proc/{pid}/maps", "rb") as file:
                 text = file.read()
         except OSError as error:
-            self.hidden |= isinstance(error, PermissionError)
+            if isinstance(error, PermissionError):
+                self._hidden.append(pid)
             return
         for major, minor, inode in _SHARED.findall(text):
             self.identities.add((os.makedev(int(major, 16), int(minor, 16)), int(inode)))
+
+
+def _command_line(pid: int) -> bytes | None:
+    try:
+        return proc.read(b"/proc/%d/cmdline" % pid)
+    except (Vanished, PermissionError):
+        return None
+
+
+def _uid(pid: int) -> int | None:
+    try:
+        return proc.parse_status(proc.read(b"/proc/%d/status" % pid)).uid
+    except (Vanished, PermissionError):
+        return 0
 
 
 def _maps(look: Look) -> Maps:
