@@ -13,6 +13,10 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 
+VIEW = "application/vnd.jupyter.widget-view+json"
+"""A widget that no kernel and no saved state stands behind: JupyterLab would say that it cannot be shown,
+and not show the picture beside it."""
+
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
     """Leave nothing in the file that would differ the next time for no reason."""
@@ -20,6 +24,8 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
         cell.id = f"cell-{number:02}"
         for key in ("execution", "collapsed", "trusted"):
             cell.metadata.pop(key, None)
+        for output in cell.get("outputs", []):
+            output.get("data", {}).pop(VIEW, None)
     notebook.metadata.pop("widgets", None)
     notebook.metadata.pop("jupytext", None)
 
