@@ -455,7 +455,7 @@ open(__file__).close()
 
 @pytest.mark.parametrize("interpreter", [sys.executable, "/usr/bin/python3"])
 @pytest.mark.parametrize(
-    "given", ["script.py", "./script.py", "script", "{folder}/script.py", "{folder}/script"]
+    "given", ["script.py", "./script.py", "script", "{}/script.py", "{}/script"]
 )
 def test_reading_a_script_is_its_interpreters_doing(tmp_path: Path, given: str, interpreter: str):
     if not os.path.exists(interpreter):
