@@ -25,12 +25,20 @@ def bundle() -> str:
 
 def shortly(scene: Json) -> Json:
     """The scene with the names of things as a still says them: less what is another in every notebook."""
-    return {**scene, "objects": [_shortly(thing) for thing in scene["objects"]]}
+    return {
+        **scene,
+        "processes": [_shortly(process) for process in scene["processes"]],
+        "objects": [_shortly(thing) for thing in scene["objects"]],
+    }
 
 
 def _shortly(thing: Json) -> Json:
-    short = {key: words.shortened(thing[key]) for key in ("name", "path") if thing.get(key)}
-    return thing if all(thing[key] == word for key, word in short.items()) else {**thing, **short}
+    short = {key: _said(thing[key]) for key in ("name", "path", "command") if thing.get(key)}
+    return thing if all(thing[key] == said for key, said in short.items()) else {**thing, **short}
+
+
+def _said(text: str) -> str:
+    return " ".join(map(words.shortened, text.split(" ")))
 
 
 def packed(film: Json) -> Json:

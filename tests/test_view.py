@@ -175,10 +175,13 @@ def test_a_process_shows_the_end_of_what_its_program_has_written() -> None:
 def test_what_lies_in_the_scratch_folder_is_shown_as_in_text(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(names.SCRATCH, "/tmp/labkit-0-xyz")
     thing = {"id": "fifo-1", "name": "/tmp/labkit-0-xyz/door", "path": "/tmp/labkit-0-xyz/door"}
-    scene = changes.EMPTY | {"objects": [thing, {"id": "pipe-1", "name": "pipe 1", "path": None}]}
+    program = {"pid": 5, "name": "x", "command": "python3 /tmp/labkit-0-xyz/sources/x.py /tmp/labkit-0-xyz"}
+    things = [thing, {"id": "pipe-1", "name": "pipe 1", "path": None}]
+    scene = changes.EMPTY | {"processes": [program], "objects": things}
     short = pages.shortly(scene)
     assert [o["name"] for o in short["objects"]] == ["…/door", "pipe 1"]
     assert short["objects"][0]["path"] == "…/door"
+    assert short["processes"][0]["command"] == "python3 …/sources/x.py /tmp/labkit-0-xyz"
     assert short["objects"][1] is scene["objects"][1]
 
 

@@ -53,8 +53,10 @@ def watching(notebook: Callable[..., Any], *more: str, **options: Any) -> Any:
     return opened
 
 
-def test_bytes_move_into_the_pipe_on_the_screen(notebook: Callable[..., Any]) -> None:
-    opened = watching(notebook, r"writer.type('hello\n')", r"writer.type('again\n')")
+@pytest.mark.parametrize("kernel", ["python3", "labkit"])
+def test_bytes_move_into_the_pipe_on_the_screen(notebook: Callable[..., Any], kernel: str) -> None:
+    """With a plain kernel, and with *Linux IPC*, whose programs live in a room."""
+    opened = watching(notebook, r"writer.type('hello\n')", r"writer.type('again\n')", kernel=kernel)
     opened.run(2)
     wait_bytes(opened.page, "hello")
     opened.run(3)
