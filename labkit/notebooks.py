@@ -7,7 +7,9 @@ answers to be found.
 from __future__ import annotations
 
 import json
+import os
 import re
+import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,7 +17,10 @@ from typing import Any, NamedTuple
 from labkit.errors import LabError
 
 MOST_BYTES = 64 << 20
-_FIRST_LINE = re.compile(r"%%exercise[ \t]+(\S+)[ \t]*$")
+MOST_PARTS = 2_000_000
+"""A list or dictionary takes fifty times the memory of its two brackets."""
+_FIRST_LINE = re.compile(r"(\s*\n)?([ \t]*)%%exercise[ \t]+(\S+)[ \t]*\r?$", re.MULTILINE)
+"""Empty lines may come first, and it may be indented: IPython does not mind."""
 
 Cell = dict[str, Any]
 
@@ -31,13 +36,11 @@ class AnswerCell(NamedTuple):
 
 def read(path: Path, most: int = MOST_BYTES) -> dict[str, Any]:
     """The notebook in a file, or a LabError that says why it is none."""
-    try:
-        with open(path, "rb") as file:
-            data = file.read(most + 1)
-    except OSError as error:
-        raise LabError(f"{path} cannot be read: {error.strerror}.") from None
+    data = _contents(path, most + 1)
     if len(data) > most:
         raise LabError(f"{path} is larger than {most >> 20} MB: clear its outputs.")
+    if sum(map(data.count, (b"[", b"{", b","))) > MOST_PARTS:
+        raise LabError(f"{path} has more than {MOST_PARTS} parts: clear its outputs.")
     try:
         notebook = json.loads(data)
     except (ValueError, RecursionError) as error:
@@ -45,6 +48,18 @@ def read(path: Path, most: int = MOST_BYTES) -> dict[str, Any]:
     if not isinstance(notebook, dict) or not isinstance(notebook.get("cells"), list):
         raise LabError(f"{path} is not a notebook (of version 4): it has no list of cells.")
     return notebook
+
+
+def _contents(path: Path, most: int) -> bytes:
+    """The beginning of a regular file; a FIFO, say, would keep us waiting."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        with open(fd, "rb") as file:
+            if not stat.S_ISREG(os.fstat(fd).st_mode):
+                raise LabError(f"{path} cannot be read: it is no regular file.")
+            return file.read(most)
+    except OSError as error:
+        raise LabError(f"{path} cannot be read: {error.strerror}.") from None
 
 
 def write(path: Path, notebook: dict[str, Any]) -> None:
@@ -61,8 +76,13 @@ def source(cell: Cell) -> str:
     """A cell's text, whether it is kept as one string or as a list of lines."""
     kept = cell.get("source", "")
     if isinstance(kept, list):
-        return "".join(line for line in kept if isinstance(line, str))
-    return kept if isinstance(kept, str) else ""
+        kept = "".join(line for line in kept if isinstance(line, str))
+    return _writable(kept) if isinstance(kept, str) else ""
+
+
+def _writable(text: str) -> str:
+    """Text without halves of characters, which JSON can hold and no file can."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
 def lines(text: str) -> list[str]:
@@ -82,10 +102,15 @@ def all_answers(notebook: dict[str, Any]) -> Iterator[AnswerCell]:
     """Every cell that answers an exercise, in order."""
     for cell in notebook["cells"]:
         if isinstance(cell, dict) and cell.get("cell_type") == "code":
-            first, _, rest = source(cell).partition("\n")
-            match = _FIRST_LINE.match(first)
-            if match:
-                yield AnswerCell(match[1], "\n" + rest, cell)
+            text = source(cell)
+            if match := _FIRST_LINE.match(text):
+                above = "\n" * text.count("\n", 0, match.end())
+                yield AnswerCell(match[3], above + _indented_less(text[match.end() :], match[2]), cell)
+
+
+def _indented_less(text: str, space: str) -> str:
+    """Text without so much space before its lines, as IPython takes it away when the first line has it."""
+    return text.replace(f"\n{space}", "\n") if space else text
 
 
 def about(cell: Cell) -> dict[str, Any]:

@@ -36,7 +36,7 @@ def run(options: argparse.Namespace) -> int:
     due = _moment(options.due)
     if options.jobs < 1:
         raise LabError("--jobs is how many to judge at a time: 1 or more.")
-    submissions = collecting.collect(options.submissions, known, due)
+    submissions = collecting.collect(options.submissions, known, due, options.out)
     exercises = collecting.assigned(course, submissions)
     if not exercises:
         raise LabError(f"No notebook in {options.submissions} answers an exercise of this course.")

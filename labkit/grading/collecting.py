@@ -7,7 +7,9 @@ such. Links are not followed: a link may lead into another learner's folder.
 from __future__ import annotations
 
 import datetime
+import itertools
 import os
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +17,11 @@ from pathlib import Path
 from labkit import notebooks
 from labkit.errors import LabError
 from labkit.exercises import Course
+from labkit.reports import printable
 
 MOST_NOTEBOOKS = 200
+MOST_FOLDERS, DEEPEST = 1000, 20
+"""Of one submission: further folders are not looked into."""
 MOST_TEXT = 200_000
 """Characters of one answer; a longer one is not judged."""
 
@@ -35,15 +40,21 @@ class Submission:
     late: str = ""
 
 
-def collect(folder: Path, known: set[str], due: datetime.datetime | None = None) -> list[Submission]:
-    """Every learner's submission, in the order of their names."""
+def collect(
+    folder: Path, known: set[str], due: datetime.datetime | None = None, out: Path | None = None
+) -> list[Submission]:
+    """Every learner's submission, in the order of their names; `out`, if it lies there too, is nobody's."""
     if not folder.is_dir():
         raise LabError(f"{folder} is no folder: give one that has a folder for each learner.")
     learners = sorted(entry.name for entry in os.scandir(folder) if entry.is_dir(follow_symlinks=False))
-    learners = [name for name in learners if not name.startswith(".")]
+    learners = [name for name in learners if not name.startswith(".") and not _same(folder / name, out)]
     if not learners:
         raise LabError(f"{folder} has no folders in it: there should be one for each learner.")
     return [_submission(folder / name, known, due) for name in learners]
+
+
+def _same(folder: Path, out: Path | None) -> bool:
+    return out is not None and out.is_dir() and folder.samefile(out)
 
 
 def assigned(course: Course, submissions: list[Submission]) -> list[str]:
@@ -59,9 +70,11 @@ def assigned(course: Course, submissions: list[Submission]) -> list[str]:
 
 def _submission(folder: Path, known: set[str], due: datetime.datetime | None) -> Submission:
     made = Submission(folder.name)
-    paths = list(_notebooks(folder))
+    paths = list(itertools.islice(_notebooks(folder), MOST_NOTEBOOKS + 1))
     if not paths:
         made.problems.append("There is no notebook in this folder.")
+    if len(paths) > MOST_NOTEBOOKS:
+        made.problems.append(f"There are more than {MOST_NOTEBOOKS} notebooks: only so many were read.")
     for path in paths[:MOST_NOTEBOOKS]:
         _read(path, folder, known, made)
     if due is not None and paths:
@@ -70,20 +83,35 @@ def _submission(folder: Path, known: set[str], due: datetime.datetime | None) ->
 
 
 def _notebooks(folder: Path) -> Iterator[Path]:
-    for place, folders, files in os.walk(folder):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        for name in sorted(files):
-            path = Path(place) / name
-            if name.endswith(".ipynb") and not name.startswith(".") and not path.is_symlink():
-                yield path
+    """The notebooks in a folder, its own first, then those of the folders in it."""
+    places = [(folder, 0)]
+    for count in range(MOST_FOLDERS):
+        if count == len(places):
+            return
+        place, depth = places[count]
+        files, folders = _contents(place)
+        yield from (place / name for name in files if name.endswith(".ipynb"))
+        if depth < DEEPEST:
+            places += [(place / name, depth + 1) for name in folders]
+
+
+def _contents(place: Path) -> tuple[list[str], list[str]]:
+    """The names of the regular files and of the folders in a folder; none where we may not look."""
+    try:
+        entries = sorted(os.scandir(place), key=lambda entry: entry.name)
+    except OSError:
+        return [], []
+    entries = [entry for entry in entries if not entry.name.startswith(".")]
+    files = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+    return files, [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
 
 
 def _read(path: Path, folder: Path, known: set[str], made: Submission) -> None:
-    shown = str(path.relative_to(folder))
+    shown = printable(str(path.relative_to(folder)), 100)
     try:
         notebook = notebooks.read(path)
     except LabError as error:
-        made.problems.append(str(error).replace(str(path), shown))
+        made.problems.append(printable(str(error).replace(str(path), shown), 300))
         return
     for answer in notebooks.all_answers(notebook):
         name = answer.exercise
@@ -109,10 +137,16 @@ def _lateness(paths: list[Path], due: datetime.datetime) -> str:
 
 def _handed_in(path: Path) -> float:
     """When a notebook was handed in: nbgrader's timestamp.txt beside it, or the file's own time."""
-    stamp = path.parent / "timestamp.txt"
     try:
-        words = stamp.read_text(encoding="utf-8")[:100].strip().removesuffix(" UTC")
+        words = _first_words(path.parent / "timestamp.txt").strip().removesuffix(" UTC")
         moment = datetime.datetime.fromisoformat(words)
         return moment.replace(tzinfo=moment.tzinfo or datetime.UTC).timestamp()
-    except (OSError, ValueError):
-        return path.stat().st_mtime
+    except (OSError, ValueError, OverflowError):
+        return path.lstat().st_mtime
+
+
+def _first_words(path: Path) -> str:
+    """The beginning of a text file. O_NONBLOCK: a FIFO would keep us waiting."""
+    fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(fd, "rb") as file:
+        return file.read(100).decode("utf-8") if stat.S_ISREG(os.fstat(fd).st_mode) else ""

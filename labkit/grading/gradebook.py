@@ -11,6 +11,7 @@ Everything is written anew each time, from all the marks there are, so that a se
 from __future__ import annotations
 
 import csv
+import hashlib
 import html
 import json
 import os
@@ -18,7 +19,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from labkit.grading.marks import Mark
+from labkit.reports import printable
 
+LONGEST = 200
+"""Bytes of a name; a file's may have 255."""
 COLUMNS = ("learner", "exercise", "points", "out of", "status", "seconds", "note")
 
 
@@ -28,11 +32,20 @@ def write(out: Path, marks: Sequence[Mark]) -> None:
     _replace(out / "summary.txt", summary(marks))
     for learner in dict.fromkeys(mark.learner for mark in marks):
         theirs = [mark for mark in marks if mark.learner == learner]
-        folder = out / "gradescope" / learner
+        name = file_name(learner)
+        folder = out / "gradescope" / name
         folder.mkdir(parents=True, exist_ok=True)
         _replace(folder / "results.json", json.dumps(gradescope(theirs), indent=1, ensure_ascii=False))
         (out / "reports").mkdir(exist_ok=True)
-        _replace(out / "reports" / f"{learner}.html", page(learner, theirs))
+        _replace(out / "reports" / f"{name}.html", page(learner, theirs))
+
+
+def file_name(learner: str) -> str:
+    """A learner's name, or as much of it as leaves room for an ending, and what tells it from others."""
+    name = os.fsencode(learner)
+    if len(name) <= LONGEST:
+        return learner
+    return os.fsdecode(name[:LONGEST]) + "-" + hashlib.sha256(name).hexdigest()[:16]
 
 
 def _replace(path: Path, text: str) -> None:
@@ -93,8 +106,12 @@ def summary(marks: Sequence[Mark]) -> str:
             counts[mark.status] += 1
         said = ", ".join(f"{count} {status}" for status, count in sorted(counts.items()))
         lines.append(f"{name}: {mean:.1f} of {theirs[0].out_of} points on average; {said}")
-    look = [mark for mark in marks if mark.status in ("error", "unreadable")]
-    lines += [f"Look at {mark.learner}, {mark.exercise}: {mark.status}. {mark.note}" for mark in look]
+    look: dict[str, list[str]] = {}
+    for mark in marks:
+        if mark.status in ("error", "unreadable"):
+            who = printable(mark.learner, 60).replace("\n", "\\n")
+            look.setdefault(f"Look at {who}: {mark.status}. {mark.note}", []).append(mark.exercise)
+    lines += [f"{said} ({', '.join(names)})" for said, names in look.items()]
     return "\n".join(lines) + "\n"
 
 

@@ -54,7 +54,7 @@ class Journal:
 
     def add(self, mark: Mark) -> None:
         """Keep a mark; when this returns, it is on the disk."""
-        data = json.dumps(mark.to_dict(), ensure_ascii=False).encode() + b"\n"
+        data = json.dumps(mark.to_dict()).encode("ascii") + b"\n"
         while data:
             data = data[os.write(self._fd, data) :]
         os.fdatasync(self._fd)
