@@ -287,6 +287,9 @@ class PosixMq(Object):
     queued: int | None = None
     capacity: int | None = None
     bytes: int | None = None
+    unlinked: bool | None = None
+    others: bool | None = None
+    """As of a pipe: does somebody outside the picture have it too?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -253,3 +253,18 @@ VFORKED = """
         write(ends[1], "x", 1);
     }
 """
+PRIVATE_QUEUES = """
+    import os, sysv_ipc
+    queues = [sysv_ipc.MessageQueue(sysv_ipc.IPC_PRIVATE, sysv_ipc.IPC_CREX) for _ in range(2)]
+    me = os.fork() == 0
+    queues[me].receive()
+"""
+NAMELESS_QUEUES = """
+    import os, posix_ipc
+    names = [f"/stuck-{os.getpid()}-{i}" for i in range(2)]
+    queues = [posix_ipc.MessageQueue(name, posix_ipc.O_CREX, max_messages=2) for name in names]
+    for name in names:
+        posix_ipc.unlink_message_queue(name)
+    me = os.fork() == 0
+    queues[me].receive()
+"""

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import posix_ipc
 import pytest
 import sysv_ipc
 from stuck_programs import (
@@ -30,10 +31,12 @@ from stuck_programs import (
     HELD_BY_PARENT,
     LOCKED_TWICE,
     MUTEX_TWICE,
+    NAMELESS_QUEUES,
     NESTED_EPOLLS,
     OWN_POLL,
     POLLS_PIDFD,
     POSIX_TWICE,
+    PRIVATE_QUEUES,
     SOCKET_PAIR,
     STUCK_GRANDCHILD,
     THREAD_READS,
@@ -41,7 +44,7 @@ from stuck_programs import (
     WAIT_BEFORE_READ,
 )
 
-from labkit.scene import Scene, SysvMsg, SysvSem
+from labkit.scene import PosixMq, Scene, SysvMsg, SysvSem
 from labkit.xray import XRay
 
 SECONDS = 20
@@ -71,6 +74,8 @@ HANGS = {
     "a splice into a full pipe of its own": (FULL_SPLICE, {"parent"}, "and nobody but itself could read"),
     "an epoll of an epoll": (NESTED_EPOLLS, FAMILY, "for epoll-1, and only `child` could make"),
     "a poll for the end of a child": (POLLS_PIDFD, FAMILY, "for `child` to end; `child` waits in read(3)"),
+    "two private queues": (PRIVATE_QUEUES, FAMILY, "and only `child` could send one"),
+    "two queues without a name": (NAMELESS_QUEUES, FAMILY, "and only `child` or it itself could send one"),
     "a vfork whose child waits for its parent": (VFORKED, FAMILY, "`parent` waits in vfork for `child` to"),
 }  # fmt: skip
 
@@ -171,6 +176,13 @@ CALM: dict[str, tuple[str, str]] = {
             }
             wait(0);
         }
+    """),
+    "a server and its worker, both at queues with names": ("mq_receive", """
+        import os, posix_ipc
+        names = [f"/calm-{os.getpid()}-{i}" for i in range(2)]
+        queues = [posix_ipc.MessageQueue(name, posix_ipc.O_CREX, max_messages=2) for name in names]
+        me = os.fork() == 0
+        queues[me].receive()
     """),
     "a tracer of a stranger": ("wait4", """
         #include <signal.h>
@@ -280,13 +292,15 @@ def running(argv: list[str]) -> Iterator[int]:
 
 
 def remove(scene: Scene, pid: int) -> None:
-    """The System V objects that the program slept on: no kernel removes them for it."""
+    """What the program slept on and no kernel removes for it."""
     slept_on = {t.blocked.object for p in scene.processes for t in p.threads if t.blocked}
     for object in scene.objects:
         if isinstance(object, SysvSem) and (object.id in slept_on or pid in (object.last or ())):
             sysv_ipc.remove_semaphore(object.semid)
         elif isinstance(object, SysvMsg) and object.id in slept_on:
             sysv_ipc.remove_message_queue(object.msqid)
+        elif isinstance(object, PosixMq) and object.name.startswith("/calm-"):
+            posix_ipc.unlink_message_queue(object.name)
 
 
 def look_until(camera: XRay, pid: int, condition: Callable[[Scene], object]) -> Scene:

@@ -65,6 +65,7 @@ def _queue(id: str, path: bytes, facts: posix.QueueFacts | None, status: posix.Q
         queued=facts.queued if facts else None,
         capacity=facts.capacity if facts else None,
         bytes=status.bytes if status else 0 if facts and not facts.queued else None,
+        unlinked=path.endswith(b" (deleted)"),
     )
 
 

@@ -22,8 +22,9 @@ from labkit.errors import Vanished
 from labkit.kernel import files, proc
 from labkit.kernel import socket_calls as calls
 from labkit.look import Look
+from labkit.look.descriptors import mode
 from labkit.look.scan import KEPT_NS
-from labkit.scene import EventFd, InetSocket, Memory, PosixSem, UnixSocket
+from labkit.scene import EventFd, InetSocket, Memory, PosixMq, PosixSem, UnixSocket
 
 _SHARED = re.compile(rb"^\S+ ..[-x]s \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)", re.MULTILINE)
 Identity = tuple[int, int]
@@ -39,6 +40,8 @@ def complete(look: Look) -> None:
             look.add(dataclasses.replace(object, others=_eventfd(look, id)))
         elif isinstance(object, (Memory, PosixSem)):
             look.add(dataclasses.replace(object, others=_memory(look, object)))
+        elif isinstance(object, PosixMq):
+            look.add(dataclasses.replace(object, others=_queue(look, id)))
 
 
 def _slept_on(look: Look) -> Iterator[str]:
@@ -93,6 +96,13 @@ def _is_eventfd(pid: int, fd: int, identity: object) -> bool:
         return False
     facts = files.parse_eventfd(info.more)
     return facts is not None and identity in (("eventfd", facts.id), None)
+
+
+def _queue(look: Look, id: str) -> bool | None:
+    """As of a pipe: with somebody who sends and somebody who receives in the picture, it was made there."""
+    rows = [look.row(pid, fd) for (pid, fd), placed in look.placed.items() if placed == id]
+    sides = {side for row in rows for side in (mode(row.info.flags) if row and row.info else None) or ""}
+    return look.outside.others_of_file(_identity(look, "posix-mq", id), made_inside=sides == {"r", "w"})
 
 
 # --- memory -----------------------------------------------------------------------------------------

@@ -4,7 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from labkit.scene import EventFd, File, InetSocket, Lock, Pipe, PosixSem, SysvSem, UnixSocket
+from labkit.scene import (
+    EventFd,
+    File,
+    InetSocket,
+    Lock,
+    Pipe,
+    PosixMq,
+    PosixSem,
+    SysvMsg,
+    SysvSem,
+    UnixSocket,
+)  # fmt: skip
 from labkit.waits.enablers import Ending
 from labkit.waits.seen import Seen
 from labkit.words import CHILDREN, CHOICES, SEMAPHORES, call, count, listing, place, quoted
@@ -152,6 +163,16 @@ def _say_word(seen: Seen, ending: Ending, who: str) -> str:
     return f"{who} for a lock in its own memory, and has no other thread that could release it"
 
 
+def _queues(seen: Seen, ending: Ending) -> bool:
+    return isinstance(thing(seen, ending), (PosixMq, SysvMsg))
+
+
+def _say_queues(seen: Seen, ending: Ending, who: str) -> str:
+    sending = "snd" in ending.blocked.call or "send" in ending.blocked.call
+    what, do = ("room in", "receive from it") if sending else ("a message in", "send one")
+    return f"{who} for {what} {ending.blocked.object}, and only {_them_or_itself(seen, ending)} could {do}"
+
+
 _WAYS: list[tuple[Callable[[Seen, Ending], bool], Callable[[Seen, Ending, str], str]]] = [
     (waits_for_children, _say_children),
     (_chooses, _say_chooses),
@@ -163,6 +184,7 @@ _WAYS: list[tuple[Callable[[Seen, Ending], bool], Callable[[Seen, Ending, str], 
     (_connects, _say_connects),
     (_talks, _say_talks),
     (_counts, _say_counts),
+    (_queues, _say_queues),
 ]
 
 

@@ -32,6 +32,7 @@ from labkit.scene import (
     Pipe,
     PosixMq,
     PosixSem,
+    SysvMsg,
     SysvSem,
     SysvShm,
     UnixSocket,
@@ -99,7 +100,10 @@ def _who(seen: Seen, pid: int, blocked: Blocked) -> _Who:
     if isinstance(object, (Lock, File)) and blocked.call in ("flock", "fcntl", "lockf", "fcntl64"):
         return _lock(seen, pid, object)
     if isinstance(object, PosixMq):
-        return seen.holders(object.id) - {pid}, Proof.OPEN, (), 0
+        return _posix_queue(seen, pid, object, blocked)
+    if isinstance(object, SysvMsg):
+        # Whoever knows its number may send or take; that of a private queue is known to relatives.
+        return (set(seen.live) - {pid}, Proof.RELATED, seen.live, 0) if object.key == 0 else _NOT_KNOWN
     if blocked.call == "connect":
         return _line(seen, object)
     if seen.reads(pid, blocked):
@@ -205,6 +209,15 @@ def _strangers_can_send(socket: UnixSocket | InetSocket) -> bool:
     if isinstance(socket, UnixSocket):
         return socket.type == "dgram" and socket.path is not None
     return not (socket.protocol or "").startswith("tcp")
+
+
+def _posix_queue(seen: Seen, pid: int, queue: PosixMq, blocked: Blocked) -> _Who:
+    """A queue with a name may be opened by anybody; of one without, all who have it are seen."""
+    receiving = "receive" in blocked.call
+    by = seen.holders(queue.id, "w" if receiving else "r")
+    still = queue.queued == (0 if receiving else queue.capacity)
+    proven = queue.unlinked and queue.others is False and still and not seen.in_flight
+    return by if proven else by - {pid}, _own_pipe(seen, pid, by, bool(proven)), (), 0
 
 
 def _sysv_semaphore(seen: Seen, pid: int, blocked: Blocked) -> _Who:

@@ -23,22 +23,24 @@ class Seen:
         self.live = {p.pid: threads for p in scene.processes if (threads := live_threads(p))}
         self.hidden = any(p.descriptors is None for p in scene.processes if p.pid in self.live)
         self.in_flight = any(isinstance(o, UnixSocket) and o.in_flight for o in scene.objects)
-        self._holders: dict[str, set[int]] = {}
+        self._holders: dict[tuple[str, str], set[int]] = {}
+        """(id, mode) -> who has it so; mode "" is any."""
         for process in scene.processes:
             for held in process.descriptors or ():
-                self._hold(held.object, process.pid)
+                self._hold(held.object, process.pid, held.mode or "rw")
         self._mappers: dict[str, set[int]] = {}
         for process in scene.processes:
             for mapping in process.mappings or ():
                 self._mappers.setdefault(mapping.object, set()).add(process.pid)
 
-    def _hold(self, object: str | None, pid: int) -> None:
+    def _hold(self, object: str | None, pid: int, mode: str) -> None:
         if object is not None:
-            self._holders.setdefault(object, set()).add(pid)
+            for way in ("", *mode):
+                self._holders.setdefault((object, way), set()).add(pid)
 
-    def holders(self, id: str | None) -> set[int]:
-        """Those who have a descriptor of it."""
-        return self._holders.get(id or "", set())
+    def holders(self, id: str | None, mode: str = "") -> set[int]:
+        """Those who have a descriptor of it; for reading or for writing, if so asked."""
+        return self._holders.get((id or "", mode), set())
 
     def users(self, id: str | None) -> set[int]:
         """Those who have a descriptor of it, or have it in their memory."""
