@@ -328,7 +328,7 @@ PROGRAMS = [
     c("race", "1", "1", "flock"),
     c("shmrace"),
     c("semaphores", "together", "3"),
-    c("initialize", "/tmp"),
+    c("pipecalls", "3"),
     c("wakeup", "safe"),
     python(
         "import os\nr, w = os.pipe()\n"
@@ -454,9 +454,7 @@ open(__file__).close()
 
 
 @pytest.mark.parametrize("interpreter", [sys.executable, "/usr/bin/python3"])
-@pytest.mark.parametrize(
-    "given", ["script.py", "./script.py", "script", "{}/script.py", "{}/script"]
-)
+@pytest.mark.parametrize("given", ["script.py", "./script.py", "script", "{}/script.py", "{}/script"])
 def test_reading_a_script_is_its_interpreters_doing(tmp_path: Path, given: str, interpreter: str):
     if not os.path.exists(interpreter):
         pytest.skip(f"there is no {interpreter}")

@@ -27,7 +27,8 @@ What a program can notice of being led, if it looks:
 
 from __future__ import annotations
 
-from labkit.conductor.leading import Conductor, TimeUp, TooMuchOutput
+from labkit.conductor.leading import Conductor
+from labkit.conductor.standing import TimeUp, TooMuchOutput
 from labkit.conductor.start import find_program
 
 __all__ = ["Conductor", "TimeUp", "TooMuchOutput", "find_program"]

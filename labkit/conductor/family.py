@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from labkit.conductor import quiet
-from labkit.conductor.tasks import Image, Led, Pending, Task, Witness
+from labkit.conductor.tasks import READY, Image, Led, Pending, Task, Witness
 from labkit.kernel import peek, ptrace
 
 
@@ -22,6 +22,15 @@ class Family:
         """Signals that took effect without a turn: stops and continues."""
         self._forks: dict[int, int] = {}
         """How many processes each program has made."""
+
+    def ready(self) -> list[Task]:
+        """Tasks that could go on, in the order of their creation."""
+        found = [t for t in self.tasks.values() if t.state in READY]
+        return sorted(found, key=lambda t: t.key) if len(found) > 1 else found
+
+    def sleeping(self) -> list[Task]:
+        """Tasks proven to be asleep in a call."""
+        return sorted((t for t in self.tasks.values() if t.state == "asleep"), key=lambda t: t.key)
 
     def _new_task(self, tid: int, process: Led) -> Task:
         task = Task(tid, process, number=len(process.tasks) + 1)
