@@ -126,6 +126,23 @@ def test_wrong_usage_is_one_line_and_status_2(words: list[str], sentence: str) -
     assert done.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize("words", [[], ["nosuch"]])
+def test_a_command_that_is_none_gets_one_line_that_names_them_all(words: list[str]) -> None:
+    done = subprocess.run([sys.executable, "-m", "labkit", *words], capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "doctor, xray, film" in done.stderr
+
+
+@pytest.mark.parametrize("words", [["xray", str(os.getpid())], ["doctor", "--plain"]])
+def test_a_full_disk_gets_one_line(words: list[str]) -> None:
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "labkit", *words], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 1
+    assert done.stderr == f"labkit {words[0]}: the output could not be written: No space left on device.\n"
+
+
 def test_one_who_has_ended_is_no_process() -> None:
     program = subprocess.Popen(["true"])
     program.wait()

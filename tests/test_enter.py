@@ -71,9 +71,10 @@ def test_of_several_rooms_one_is_chosen_by_name_or_number() -> None:
             assert labkit_enter(sys.executable, {}, word, "-c", "echo $LABKIT_SCOPE").stdout == f"{scope}\n"
         refused = labkit_enter(sys.executable, {}, "-c", "true")
         assert refused.returncode == 2
-        assert refused.stderr.startswith("labkit enter: which room? These are open:\n")
+        assert refused.stderr.startswith("labkit enter: which room? `labkit enter 1` is ")
+        assert refused.stderr.count("\n") == 1
         for number, one in enumerate(room.open_rooms(), 1):
-            assert f"\n  labkit enter {number}   {one.notebook}\n" in refused.stderr
+            assert f"`labkit enter {number}` is {one.notebook}" in refused.stderr
             said = labkit_enter(sys.executable, {}, str(number), "-c", "echo $LABKIT_SCOPE").stdout
             assert said == f"of-{one.notebook}\n"
 

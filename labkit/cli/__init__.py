@@ -8,6 +8,7 @@ deadlock, a failed exercise). 2: wrong usage, with one line that says what and w
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
 import os
 import sys
@@ -50,15 +51,32 @@ def main(argv: list[str] | None = None) -> int:
     parser = _Parser(prog=f"labkit {command}", description=COMMANDS[command])
     module.arguments(parser)
     try:
-        return int(module.run(parser.parse_args(argv[1:])))
+        status = int(module.run(parser.parse_args(argv[1:])))
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
     except LabError as error:
         print(f"labkit {command}: {error}", file=sys.stderr)
         return 2
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        _drop_output()
         return 141
+    except OSError as error:
+        if error.errno not in _UNWRITTEN or error.filename is not None:
+            raise
+        _drop_output()
+        print(f"labkit {command}: the output could not be written: {error.strerror}.", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 130
+
+
+_UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
+def _drop_output() -> None:
+    """What is still to be written at the exit goes nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def _usage(command: str | None) -> int:
@@ -72,6 +90,6 @@ def _usage(command: str | None) -> int:
 
         print(f"labkit {__version__}")
         return 0
-    problem = f"there is no command {command!r}" if command else "which command?"
-    print(f"labkit: {problem}\n\n{listing}", file=sys.stderr)
+    problem = f"there is no command {command!r}." if command else "which command?"
+    print(f"labkit: {problem} There are: {', '.join(COMMANDS)} (see labkit --help)", file=sys.stderr)
     return 2

@@ -14,6 +14,7 @@ import sys
 from labkit import room
 from labkit.errors import LabError, Vanished
 from labkit.kernel import joining
+from labkit.words import listing, printable
 
 
 def arguments(parser: argparse.ArgumentParser) -> None:
@@ -41,9 +42,9 @@ def choose(rooms: tuple[room.Room, ...], word: str | None) -> room.Room:
     fitting = [one for one in rooms if word is None or word in one.notebook]
     if len(fitting) == 1:
         return fitting[0]
-    listing = "\n".join(f"  labkit enter {number}   {one.notebook}" for number, one in enumerate(rooms, 1))
+    choices = [f"`labkit enter {number}` is {printable(one.notebook)}" for number, one in enumerate(rooms, 1)]
     problem = "which room?" if fitting else f"no room of a notebook like {word!r}."
-    raise LabError(f"{problem} These are open:\n{listing}")
+    raise LabError(f"{problem} {listing(choices, most=len(choices))}.")
 
 
 _OPEN_ONE = "open one that uses the kernel “Linux IPC”, and run a cell."
