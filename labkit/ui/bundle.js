@@ -6,8 +6,9 @@ function P(){return{processes:[],objects:[],waits:[],deadlocks:[],limits:[]}}fun
 `).map(h).join(`
 `)))))}function Fr(t,e,n){t.hidden=n<e.frames.length-1;let o=(e.exits??[]).map(i=>`${h(i.who)} ${i.exit==null?"was still alive":Q(i.exit)}`),r=e.left_behind?.length?` Left behind: ${e.left_behind.map(h).join(", ")}.`:"";t.textContent=(o.length?`The end: ${o.join("; ")}.`:`The end of ${M(e.frames.length,"frame")}.`)+r}function en(t,e,n=[]){let o=new AbortController,r=t.get("outcomes"),i=r.outcomes??[],s=i.reduce((p,g)=>p+(g.count??0),0)||1,l=Math.max(1,...i.map(p=>p.count??0)),a=f("p",{class:"lk-asked",role:"status"}),c=f("table",{class:"lk-outcomes"},f("caption",{},Kr(r,i)),f("thead",{},f("tr",{},...["how often","output","how it ended","film"].map(p=>f("th",{scope:"col"},p)))),f("tbody",{},...i.map((p,g)=>Vr(p,g,s,l)))),d=f("section",{class:"labkit","aria-label":"outcomes","data-lm-suppress-shortcuts":"true"},...n,c,a),u=null,w=()=>{u?.(),u=null,e.replaceChildren(d)},b=p=>{p?.kind==="film"&&(a.textContent="",u?.(),u=lt(p.film,e,{back:w})),p?.kind==="sorry"&&(a.textContent=h(p.words))};return d.addEventListener("click",p=>{let g=p.target.closest("button[data-n]");if(!g)return;let v=Number(g.getAttribute("data-n"));if(i[v].film)return b({kind:"film",film:i[v].film});a.textContent="Asked the kernel for this film. It is made as soon as no cell runs.",t.send({do:"replay",n:v})},{signal:o.signal}),t.on("msg:custom",b),e.replaceChildren(d),()=>{o.abort(),u?.(),t.off("msg:custom",b),e.replaceChildren()}}function Kr(t,e){let n=M(t.schedules??0,"order");return`${t.complete?`Every order was tried: ${n}`:`${n} tried, not all there are`}. ${M(e.length,"outcome")}.`}function Vr(t,e,n,o){let r=100*(t.count??0)/n,i=f("span",{class:`lk-bar-of ${t.deadlock?"lk-bad":""}`,"aria-hidden":"true"});return i.style.width=`${Math.max(2,100*(t.count??0)/o)}%`,f("tr",{},f("td",{class:"lk-often"},f("span",{class:"lk-number"},`${j(t.count)} (${r<1&&r>0?"under 1":Math.round(r)} %)`),i),f("td",{},f("pre",{},Jr(t)||"(nothing)")),f("td",{},Yr(t)),f("td",{},f("button",{type:"button","data-n":e,"aria-label":`play outcome ${e+1}`},"\u25B6 play")))}function Jr(t){return(typeof t.output=="string"?t.output:Array.isArray(t.output)?t.output.map(n=>typeof n=="string"?n:n.text).join(""):Object.values(t.output??{}).join("")).split(`
 `).map(h).join(`
-`).trimEnd()}function Yr(t){let e=[];t.deadlock&&e.push(`\u26A0 deadlock${typeof t.deadlock=="string"?`: ${h(t.deadlock)}`:""}`);let n=Array.isArray(t.exits)?t.exits.map(o=>Array.isArray(o)?o:[o.who,o.exit]):Object.entries(t.exits??{});for(let[o,r]of n)r!==0&&r!=null&&e.push(`${h(o)} ${Q(Number(r))}`);return t.ending&&e.push(h(t.ending)),t.left_behind?.length&&e.push(`left behind: ${t.left_behind.map(h).join(", ")}`),e.join("; ")||"all ended well"}var nn=`/* One scoped sheet. JupyterLab's theme colours where a page has them, our own where not. The accents are
-   made for the three kinds of colour blindness, and none of them is the only sign of anything. */
+`).trimEnd()}function Yr(t){let e=[];t.deadlock&&e.push(`\u26A0 deadlock${typeof t.deadlock=="string"?`: ${h(t.deadlock)}`:""}`);let n=Array.isArray(t.exits)?t.exits.map(o=>Array.isArray(o)?o:[o.who,o.exit]):Object.entries(t.exits??{});for(let[o,r]of n)r!==0&&r!=null&&e.push(`${h(o)} ${Q(Number(r))}`);return t.ending&&e.push(h(t.ending)),t.left_behind?.length&&e.push(`left behind: ${t.left_behind.map(h).join(", ")}`),e.join("; ")||"all ended well"}var nn=`/* One scoped sheet. JupyterLab's theme colours where a page has them, our own where not. The accents
+   can be told apart with each of the three kinds of colour blindness (tests/test_colours.py does the
+   sums), and none of them is the only sign of anything. */
 
 .labkit {
   --lk-paper: var(--jp-layout-color1, #ffffff);
@@ -17,12 +18,12 @@ function P(){return{processes:[],objects:[],waits:[],deadlocks:[],limits:[]}}fun
   --lk-soft: #4b5563;
   --lk-edge: #8b95a3;
   --lk-faint: #cfd6df;
-  --lk-write: #a8460a;
+  --lk-write: #823c12;
   --lk-read: #075fa0;
-  --lk-run: #0b6b4f;
+  --lk-run: #237612;
   --lk-wait: #8a5a00;
-  --lk-wait-line: #e0a000;
-  --lk-warn: #b3124a;
+  --lk-wait-line: #d1a508;
+  --lk-warn: #b10955;
   --lk-warn-paper: #fdeaf0;
   --lk-lit: #ffe27a;
   --lk-fill: #cfe3f5;
@@ -44,12 +45,12 @@ function P(){return{processes:[],objects:[],waits:[],deadlocks:[],limits:[]}}fun
   --lk-soft: #b8c1cc;
   --lk-edge: #7f8b99;
   --lk-faint: #47505b;
-  --lk-write: #ffa066;
+  --lk-write: #db8739;
   --lk-read: #7cc0ff;
-  --lk-run: #5fd3a8;
+  --lk-run: #88f9b3;
   --lk-wait: #ffc94d;
-  --lk-wait-line: #c98f00;
-  --lk-warn: #ff86ad;
+  --lk-wait-line: #f2c12b;
+  --lk-warn: #f36268;
   --lk-warn-paper: #43162a;
   --lk-lit: #7a5c00;
   --lk-fill: #1d405f;
