@@ -311,54 +311,68 @@ def waits_for_it(answer):
     return "It returned when the first byte was 1."
 
 
+STEPS = 4
+"""To attach or make it, and to write into it: so many steps of `join` are worth coming between."""
+
+
 @join.criterion(points=1, seconds=20)
-def all_at_once(answer):
-    """makes one segment when many come at once"""
-    _clear(answer)
-    for number in range(8):
-        gate, ours = answer.pipe()
-        pace = ["slowly"] if number % 2 == 0 else []
-        runs = [answer.beside("join", answer.text + AT_ONCE, gate.copy(), arguments=pace) for _ in range(4)]
-        gate.close()
-        answer.wait(lambda runs=runs: all("ready" in run.output or run.ended for run in runs), every=0.001)
-        ours.close()
-        said = [run.wait_ended().output.split()[-2:] for run in runs]
+def at_the_same_time(answer):
+    """makes one segment when somebody else comes at the same time"""
+    for step in range(1, STEPS + 1):
+        _clear(answer)
+        first, second = _one_between_the_steps_of_another(answer, step)
+        said = [run.wait_ended().output.split()[-2:] for run in (first, second)]
         _taken_away(answer)
-        for run in runs:
+        for run in (first, second):
             run.check()
-        first = [words[:1] for words in said].count(["True"])
-        if first != 1:
-            fail(f"Four came at once, and {'more than one' if first else 'none'} returned True.")
+        true = [words[:1] for words in said].count(["True"])
+        if true != 1:
+            fail(f"Two came at the same time, and {'both' if true else 'none'} returned True.")
         if any(words[1:] != ["ready"] for words in said):
-            fail("Four came at once, and one of them returned when the segment was not yet ready.")
-    return "Of four that came at once, one made it, eight times."
+            fail("Two came at the same time, and one of them returned when the segment was not yet ready.")
+    return "Somebody came between any two steps of another; one of them made it."
 
 
-AT_ONCE = f"""
-import os as _os, sys as _sys, sysv_ipc as _ipc, time as _time
+def _one_between_the_steps_of_another(answer, step):
+    """Two who call `join`: the one is held after so many steps, until the other can do nothing more."""
+    hold, ours = answer.pipe()
+    first = answer.beside("join", answer.text + HELD, hold, arguments=[str(step)])
+    answer.wait(lambda: "held" in first.output or first.ended, every=0.001)
+    second = answer.beside("join", answer.text + HELD, arguments=["0"])
+    second.looks_again(*NAPS, looks=500)
+    ours.close()
+    return first, second
 
-class _Slowly(_ipc.SharedMemory):
+
+HELD = f"""
+import os as _os, sys as _sys, sysv_ipc as _ipc
+
+_plain = _ipc.SharedMemory
+
+class _Held(_plain):
+    left = int(_sys.argv[1])
+    def _step(self):
+        _Held.left -= 1
+        if _Held.left == 0:
+            print("held", flush=True)
+            _os.read(3, 1)
     def __init__(self, *arguments, **named):
         try:
             super().__init__(*arguments, **named)
         finally:
-            _time.sleep(0.03)
+            self._step()
     def write(self, *arguments, **named):
         super().write(*arguments, **named)
-        _time.sleep(0.03)
+        self._step()
 
-_plain = _ipc.SharedMemory
-if _sys.argv[1:]:
-    for _name, _value in [*globals().items()]:
-        if _value is _plain and _name != "_plain":
-            globals()[_name] = _Slowly
-    _ipc.SharedMemory = _Slowly
-print("ready", flush=True)
-_os.read(3, 1)
+for _name, _value in [*globals().items()]:
+    if _value is _plain and _name != "_plain":
+        globals()[_name] = _Held
+_ipc.SharedMemory = _Held
 _first = join({KEY})
 print(_first, "ready" if _plain({KEY}).read(8) == {READY} else "early", flush=True)
 """
-"""Every other time each step with the segment takes a moment, so that whoever could be too early is."""
+"""Stores are no system calls, so nobody outside could hold it between two: here it waits by itself."""
 
 # --- a shared table with a version ------------------------------------------------------------------
 
@@ -441,47 +455,71 @@ def waits_while_odd(answer):
 @total.criterion(points=2, seconds=20)
 def never_torn(answer):
     """never mixes two versions"""
-    value = int.from_bytes(answer.fresh_bytes(4), "little")
-    writer, w = _writer(answer, 0, value, "busy")
-    totals = [_met_by_a_writer(answer) for _ in range(5)]
-    totals += [answer.call("total", KEY).result() for _ in range(25)]
+    torn = _torn(answer, "after") or _torn(answer, "before")
+    writer, w = _writer(answer, 0, 7, "busy")
+    totals = [answer.call("total", KEY).result() for _ in range(10)]
     _end(writer, w)
-    right = {int(word) * CELLS for word in writer.output.split()[1:]} | {value * CELLS}
-    torn = sum(said not in right for said in totals)
-    if torn:
+    right = {int(word) * CELLS for word in writer.output.split()[1:]} | {7 * CELLS}
+    if torn or any(said not in right for said in totals):
         fail("While another process wrote, it returned a total that the table never had: old cells and new.")
-    return "30 totals while another process wrote; the table had each of them."
+    return "A writer came between its looks; the table had every total that it returned."
 
 
-def _met_by_a_writer(answer):
-    """A total of somebody who looks at the version at the worst of times: just before the writer comes."""
-    running = answer.beside("total", answer.text + WORST_TIME).wait_ended()
+def _torn(answer, moment):
+    """Is what it returns a mixture, when the cells are half old and half new just as it reads them?"""
+    old, new = (int.from_bytes(answer.fresh_bytes(4), "little") for _ in range(2))
+    orders, ours = answer.pipe()
+    done, theirs = answer.pipe()
+    _clear(answer)
+    writer = answer.beside("writer", HALF_WAY, orders, theirs, arguments=[moment, str(old), str(new)])
+    answer.wait(lambda: "ready" in writer.output or writer.ended, every=0.001)
+    running = answer.beside("total", answer.text + MET, done, ours, arguments=[moment]).wait_ended()
+    writer.wait_ended()
     running.check()
-    said = running.output.split()[-1:]
-    return int(said[0]) if said and said[0].lstrip("-").isdecimal() and len(said[0]) < 40 else None
+    return running.output.split()[-1:] not in ([str(old * CELLS)], [str(new * CELLS)])
 
 
-WORST_TIME = f"""
-import sysv_ipc as _ipc, time as _time
+HALF_WAY = f"""
+import os, select, struct, sys, sysv_ipc
+moment, old, new = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+segment = sysv_ipc.SharedMemory({KEY}, sysv_ipc.IPC_CREX, size=8 + 8 * {CELLS}, init_character=bytes(1))
+segment.write(struct.pack("<q", old) * {CELLS}, 8)
+half = struct.pack("<q", new) * ({CELLS} // 2)
+def begin():
+    segment.write(struct.pack("<Q", 1))
+    segment.write(half, 8)
+def finish():
+    segment.write(half, 8 + len(half))
+    segment.write(struct.pack("<Q", 2))
+steps = [begin, finish]
+if moment == "after":
+    steps.pop(0)()
+print("ready", flush=True)
+while steps and select.select([3], [], [], 2)[0] and os.read(3, 1):
+    steps.pop(0)()
+    os.write(4, b".")
+while steps:  # nobody gave the order
+    steps.pop(0)()
+while os.read(3, 1):
+    os.write(4, b".")
+segment.remove()
+"""
+"""A writer who begins and finishes when told to; it begins at once when it is to be met after that."""
+
+MET = f"""
+import os as _os, sys as _sys, sysv_ipc as _ipc
 
 _plain = _ipc.SharedMemory
 
 class _Met(_plain):
-    _left = 2
+    orders = 1 if _sys.argv[1] == "after" else 2
     def read(self, byte_count=0, offset=0):
-        looks = offset == 0 and self._left > 0
-        if looks:
-            self._left -= 1
-            self._until(0)
         found = super().read(byte_count, offset)
-        if looks:
-            self._until(1)
-            _time.sleep(0.0003)
+        if _Met.orders and (offset == 0 or _sys.argv[1] == "after"):
+            _Met.orders -= 1
+            _os.write(4, b"!")
+            _os.read(3, 1)
         return found
-    def _until(self, odd):
-        end = _time.monotonic() + 0.1
-        while super().read(1)[0] % 2 != odd and _time.monotonic() < end:
-            pass
 
 for _name, _value in [*globals().items()]:
     if _value is _plain and _name != "_plain":
@@ -489,6 +527,7 @@ for _name, _value in [*globals().items()]:
 _ipc.SharedMemory = _Met
 print(total({KEY}), flush=True)
 """
+"""Whoever reads lets the writer go one step: after each look at the version, or after the first read."""
 
 
 def _kind(said):

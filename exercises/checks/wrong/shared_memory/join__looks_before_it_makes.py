@@ -1,5 +1,5 @@
-# fails: makes one segment when many come at once
-# hears: Four came at once, and more than one returned True.
+# fails: makes one segment when somebody else comes at the same time
+# hears: Two came at the same time, and both returned True.
 import time
 
 import sysv_ipc

@@ -1,4 +1,4 @@
-# fails: makes one segment when many come at once
+# fails: makes one segment when somebody else comes at the same time
 # hears: one of them returned when the segment was not yet ready
 import time
 
