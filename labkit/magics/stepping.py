@@ -138,6 +138,7 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
     def _over(self) -> None:
         self.could_go = {}
         self._draw_buttons()
+        self._view.status = "ended"
         with contextlib.suppress(OSError, ValueError):
             with open(os.path.join(self._folder, "result"), encoding="utf-8") as file:
                 film = json.load(file)
@@ -160,7 +161,10 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
         rows = [self._row(who, text) for who, text in self.could_go.items()]
         if rows:
             rows.append(ipywidgets.HBox([self._button("Run all", "run"), self._button("End", "quit")]))
-        self._buttons.children = rows
+        old, self._buttons.children = self._buttons.children, rows
+        for row in old:
+            for widget in (*row.children, row):
+                widget.close()
 
     def _row(self, who: str, text: str) -> ipywidgets.HBox:
         wide = ipywidgets.Layout(width="auto")
