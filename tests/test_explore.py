@@ -7,10 +7,13 @@ from math import comb
 from pathlib import Path
 
 import pytest
+import sysv_ipc
 from stage import c, explored, outputs, python, shell
 
 from labkit.camera import replay
 from labkit.exploration import Exploration
+from labkit.explore.workers import Worker
+from labkit.kernel.private import can_be_separate
 
 
 @pytest.fixture
@@ -183,6 +186,53 @@ def test_the_search_is_the_same_with_one_worker_and_with_two():
     assert (one.schedules, outputs(one)) == (two.schedules, outputs(two))
 
 
+def test_runs_that_meet_by_keys_and_names_go_at_the_same_time_and_do_not_meet(monkeypatch):
+    program = python(
+        "import os, posix_ipc, sysv_ipc\n"
+        "shared = sysv_ipc.SharedMemory(0x6c61626c, sysv_ipc.IPC_CREX, size=1)\n"
+        "named = posix_ipc.SharedMemory('/labkit-apart', posix_ipc.O_CREX, size=1)\n"
+        "queue = posix_ipc.MessageQueue('/labkit-apart', posix_ipc.O_CREX)\n"
+        "child = os.fork()\n"
+        "value = shared.read(1)[0] % 32; os.sched_yield(); shared.write(bytes([value + 1]))\n"
+        "if child == 0: os._exit(0)\n"
+        "os.wait(); print(shared.read(1)[0])\n"
+        "shared.detach(); shared.remove(); named.unlink(); queue.unlink()\n"
+    )
+    used = []
+    worker = Worker.__init__
+    monkeypatch.setattr(
+        Worker, "__init__", lambda self, *rest: (used.append(rest[-1]), worker(self, *rest))[1]
+    )
+    one, two = (explored(program, jobs=jobs, exhaustive=True) for jobs in (1, 2))
+    assert (one.schedules, outputs(one)) == (two.schedules, outputs(two))
+    assert set(outputs(two)) == {"1", "2"}
+    assert used == [True, True] if can_be_separate() else used == []
+
+
+def test_what_was_there_before_is_there_in_every_run(monkeypatch):
+    used = []
+    worker = Worker.__init__
+    monkeypatch.setattr(
+        Worker, "__init__", lambda self, *rest: (used.append(rest[-1]), worker(self, *rest))[1]
+    )
+    queue = sysv_ipc.MessageQueue(None, sysv_ipc.IPC_CREX)
+    assert queue.key
+    try:
+        found = explored(
+            python(
+                "import os, sysv_ipc\n"
+                f"queue = sysv_ipc.MessageQueue({queue.key}, 0)\n"
+                "if os.fork() == 0: os.sched_yield(); os._exit(0)\n"
+                "os.sched_yield(); os.wait(); print(queue.key)\n"
+            ),
+            jobs=2,
+        )
+        assert set(outputs(found)) == {str(queue.key)}
+        assert used == []
+    finally:
+        queue.remove()
+
+
 def test_a_bound_is_kept_and_said():
     found = explored(c("race", "2", "2"), most=5)
     assert found.schedules == 5
@@ -231,7 +281,7 @@ def test_an_exploration_survives_json():
 
 
 def test_a_warm_interpreter_and_a_fresh_one_give_the_same(monkeypatch):
-    from labkit.explore import search
+    from labkit.explore import runner
 
     program = python(
         "import mmap, os, sys\n"
@@ -241,9 +291,9 @@ def test_a_warm_interpreter_and_a_fresh_one_give_the_same(monkeypatch):
         "if child == 0: os._exit(0)\n"
         "os.wait(); print(memory[0], sys.argv, __name__, sys.stdin.read())\n"
     )
-    assert search.can_be_warmed(program)
+    assert runner.can_be_warmed(program)
     warm = explored(program)
-    monkeypatch.setattr(search, "can_be_warmed", lambda command: False)
+    monkeypatch.setattr(runner, "can_be_warmed", lambda command: False)
     fresh = explored(program)
     assert (fresh.schedules, outputs(fresh)) == (warm.schedules, outputs(warm))
     assert set(outputs(warm)) == {f"{n} ['program'] __main__" for n in (1, 2)}

@@ -178,6 +178,18 @@ def test_what_is_left_behind_is_told():
     subprocess.run(["ipcrm", "-m", film.left_behind[0].split()[-1]], check=True)
 
 
+def test_what_was_removed_is_not_left_behind():
+    program = python(
+        "import posix_ipc, sysv_ipc\n"
+        "for thing in (posix_ipc.MessageQueue('/labkit-gone', posix_ipc.O_CREX),\n"
+        "              posix_ipc.SharedMemory('/labkit-gone', posix_ipc.O_CREX, size=1),\n"
+        "              posix_ipc.Semaphore('/labkit-gone', posix_ipc.O_CREX)):\n"
+        "    thing.unlink()\n"
+        "sysv_ipc.MessageQueue(None, sysv_ipc.IPC_CREX).remove()\n"
+    )
+    assert filmed(program).left_behind == ()
+
+
 def test_an_endless_program_gives_a_film_that_says_so():
     film = filmed(shell("while :; do :; done"), seconds=1.0)
     assert [limit.because for limit in film.limits if limit.what == "the end"] == [

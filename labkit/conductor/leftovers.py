@@ -30,8 +30,16 @@ _REMOVE = {
     "sem": lambda id: syscalls.semctl(id, 0, 0),
     "msg": lambda id: syscalls.msgctl(id, 0),
 }
-_MAKES_NOTHING = KEEPS_DESCRIPTORS - {"flock"}
+_BY_ID = {
+    **dict.fromkeys(("shmat", "shmctl"), "shm"),
+    **dict.fromkeys(("semop", "semtimedop", "semctl"), "sem"),
+    **dict.fromkeys(("msgsnd", "msgrcv", "msgctl"), "msg"),
+}
+"""Calls on a System V object by its id."""
+_MAKES_NOTHING = KEEPS_DESCRIPTORS - {"flock", *_BY_ID}
 """Calls that neither make anything nor use a name: only the frequent ones."""
+_HARMLESS = ("/dev/null", "/dev/tty", "/dev/zero")
+"""What programs open that is nothing to meet in."""
 _LOCKING = (6, 7, 37, 38)
 """fcntl's F_SETLK, F_SETLKW and their kin of open file descriptions."""
 _WORDS = {"shm": "shared memory", "sem": "semaphore set", "msg": "message queue"}
@@ -89,6 +97,9 @@ class Leftovers:
         self._maybe: dict[int, Left] = {}
         self.named = False
         """Something was made or met under a name that other programs could meet too."""
+        self.elsewhere = False
+        """Among that is what is not kept for these programs by an IPC namespace and a /dev/shm of their own:
+        a file, a path, a lock, or something that was there before."""
 
     def before(self, task: Task, call: Made) -> None:
         """A call is about to happen: if it will make a name that is not there yet, remember it."""
@@ -96,7 +107,9 @@ class Leftovers:
             return
         self._maybe.pop(task.tid, None)
         path = _new_path(task, call)
-        self.named |= path is not None or _uses_name(call)
+        if not (call.name in _FLAGS and _path(task, call) in _HARMLESS):
+            self.named |= path is not None or _uses_name(call)
+            self.elsewhere |= self._leads_elsewhere(task, call)
         if path is not None and not os.path.lexists(path):
             self._maybe[task.tid] = Left("path", 0, path)
         elif call.name == "mq_open" and call.args[1] & os.O_CREAT:
@@ -109,10 +122,28 @@ class Leftovers:
             return
         maybe = self._maybe.pop(task.tid, None)
         result = call.result if call.result is not None else -1
-        if call.name in _SYSV and result >= 0 and result not in self._before[_SYSV[call.name]]:
-            self._made[Left(_SYSV[call.name], result, "")] = None
+        if call.name in _SYSV and result >= 0:
+            if result in self._before[_SYSV[call.name]]:
+                self.elsewhere = True
+            else:
+                self._made[Left(_SYSV[call.name], result, "")] = None
         elif maybe is not None and result >= 0:
             self._made[maybe] = None
+
+    def _leads_elsewhere(self, task: Task, call: Made) -> bool:
+        if call.name in _SYSV:
+            return False  # its result tells
+        if call.name in _BY_ID:
+            old = signed32(call.args[0]) in self._before[_BY_ID[call.name]]
+            self.named |= old
+            return old
+        if call.name == "mq_open":
+            name = "/" + os.fsdecode(c_string(task.process.pid, call.args[0]))
+            return Left("mq", 0, name) not in self._made and queue_exists(name)
+        path = _path(task, call) if call.name in _PATHS else None
+        if path is not None and path.startswith("/dev/shm/"):
+            return Left("path", 0, path) not in self._made and os.path.lexists(path)
+        return _new_path(task, call) is not None or _uses_name(call)
 
     def remove_objects(self) -> None:
         """Remove IPC objects that are still there: their makers were ended before they could."""
@@ -141,7 +172,7 @@ def _is_there(left: Left, here: dict[str, set[int]]) -> bool:
 def queue_exists(name: str) -> bool:
     """True: there is a POSIX message queue of this name."""
     try:
-        os.close(posix_ipc.MessageQueue(name, read=False, write=False).mqd)
+        os.close(posix_ipc.MessageQueue(name, write=False).mqd)
     except posix_ipc.ExistentialError:
         return False
     except (posix_ipc.PermissionsError, OSError, ValueError):
@@ -171,7 +202,12 @@ def _new_path(task: Task, call: Made) -> str | None:
         return None
     if call.name in _FLAGS and not call.args[_FLAGS[call.name]] & os.O_CREAT:
         return None
-    index = _PATHS[call.name]
+    return _path(task, call)
+
+
+def _path(task: Task, call: Made) -> str:
+    """The absolute path that one of the calls in `_PATHS` is given."""
+    pid, index = task.process.pid, _PATHS[call.name]
     folder = signed32(call.args[index - 1]) if call.name.endswith(("at", "at2")) else -100
     return _absolute(pid, folder, os.fsdecode(c_string(pid, call.args[index])))
 
