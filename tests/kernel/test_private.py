@@ -28,9 +28,10 @@ def test_objects_made_apart_are_seen_by_nobody_else():
             os._exit(0 if unseen and os.getuid() == os.geteuid() else 1)
         assert os.waitpid(child, 0)[1] == 0
         assert not Path("/dev/shm/labkit-there").exists()
-        assert sysv_ipc.SharedMemory(KEY).size == 10
+        assert mine.size == 10
     finally:
         here.unlink()
+        mine.detach()
         mine.remove()
 
 
