@@ -85,6 +85,16 @@ def test_in_a_stock_container_pipes_are_opened_again(who: tuple[str, dict[str, A
     assert all(held.description is None for held in scene.processes[0].descriptors or ())
 
 
+def test_in_a_stock_container_it_is_said_that_a_socket_s_time_limit_is_not_seen() -> None:
+    with subject("a, b = socket.socketpair(); child(lambda: a.recv(1)); ready()") as program:
+        picture(program.pid, "recv")
+        scene = look(program.pid, **filtered({}, "pidfd_getfd", "kcmp"))
+    waiting = scene.processes[1].blocked
+    assert waiting is not None
+    assert (waiting.call, waiting.timed) == ("recv", None)
+    assert "refuses pidfd_getfd here" in said(scene)["whether sockets have a time limit of child"]
+
+
 def test_without_a_look_into_memory_or_ptrace_the_rest_is_still_there() -> None:
     refused = ("pidfd_getfd", "kcmp", "process_vm_readv", "ptrace", "pidfd_open", "tee")
     with subject(

@@ -143,7 +143,7 @@ class Maps:
         )
         """Among them is one that may have it by fork, as its command line says: exec takes the memory away.
         Or /proc does not list everybody."""
-        self.hidden_users = any(_uid(pid) not in (0, os.geteuid()) for pid in self._hidden)
+        self.hidden_users = any(_uid(pid) >= _PEOPLE for pid in self._hidden)
         """Among them is another user's, who may have opened it, or been given its descriptor. (The
         system's own daemons open no memory of a learner's.)"""
 
@@ -166,9 +166,13 @@ def _command_line(pid: int) -> bytes | None:
         return None
 
 
-def _uid(pid: int) -> int | None:
+_PEOPLE = 1000
+"""Smaller user ids are the system's own (login.defs(5))."""
+
+
+def _uid(pid: int) -> int:
     try:
-        return proc.parse_status(proc.read(b"/proc/%d/status" % pid)).uid
+        return proc.parse_status(proc.read(b"/proc/%d/status" % pid)).uid or 0
     except (Vanished, PermissionError):
         return 0
 

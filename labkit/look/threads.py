@@ -331,5 +331,8 @@ def _socket_timed(look: Look, limit: str, held: Held) -> bool | None:
     try:
         with look.copy(held.pid, held.fd) as copy:
             return syscalls.socket_time_limit(copy, limit)
-    except (Vanished, OSError):
+    except Vanished:
+        return None
+    except OSError as error:
+        look.refused("whether sockets have a time limit", held.pid, error, attach=True)
         return None
