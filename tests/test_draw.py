@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from kinds import KNOWN, C, P, any_scenes, blank, holding
 from rich.cells import cell_len
-from scenes import process, reading, scene, taking, waiting
+from scenes import process, reading, scene, semaphores, taking, waiting
 
 from labkit.draw import bar, describe, text
 from labkit.scene import (
@@ -108,6 +108,23 @@ def test_no_word_of_a_scene_commands_the_terminal() -> None:
     drawn = text(Scene((odd,), limits=(Limit("\x1b[2J", "\x07"),)))
     assert "\x1b" not in drawn
     assert "\x07" not in drawn
+
+
+def test_a_long_line_goes_on_below_and_where_it_ends_is_not_the_pids_business() -> None:
+    children = [process(pid, f"table/child {pid}", waiting(pid + 1)) for pid in (C, C + 1, C + 2)]
+    said = {}
+    for pid in (5, 1234567):
+        table = process(pid, "table", waiting(C, C + 1, C + 2))
+        said[pid] = text(scene(table, *children)).replace(str(pid), "PID").splitlines()[:2]
+    assert said[5] == said[1234567]
+    assert " ".join(line.strip() for line in said[5]).startswith("table (PID)  waiting in wait4 for")
+    note = "a sentence " * 9 + "to its end"
+    noted = semaphores("sysv-sem-1", (1,), (P,))
+    sleeper = process(P, "parent", taking("sysv-sem-1", (0, -1)))
+    drawn = text(scene(sleeper, objects=(dataclasses.replace(noted, notes=(note,)),)))
+    assert note in " ".join(line.strip() for line in drawn.splitlines())
+    endless = dataclasses.replace(noted, notes=("word " * 400,))
+    assert "      …" in text(scene(sleeper, objects=(endless,))).splitlines()
 
 
 def test_limits_come_last() -> None:

@@ -6,6 +6,7 @@ Pictures (`dot`, `svg`) are drawn by `picture` from the same words, and offered 
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from labkit.draw.doing import describe, doing, is_plain, open_end, pages, plain_word
@@ -23,6 +24,9 @@ __all__ = ["describe", "dot", "figure", "svg", "text"]
 WIDTH = 80
 _BAR = 20
 _ENDS = 40
+_PID_DIGITS = 7
+_ROW_LINES = 4
+"""So many lines a row of an object's facts may take."""
 
 
 def __getattr__(attribute: str) -> object:
@@ -55,12 +59,12 @@ def paragraphs(scene: Scene, times: bool = True) -> tuple[str, str, str, str, st
     )
 
 
-def _wrapped(start: str, words: str) -> list[str]:
+def _wrapped(start: str, words: str, then: str = " ") -> list[str]:
     """A sentence over as many lines as it needs; a word too long for a line is cut."""
     lines = [start]
     for word in printable(words).split():
         if _width(lines[-1]) + 1 + _width(word) > WIDTH:
-            lines.append(" ")
+            lines.append(then)
         lines[-1] += f" {word}"
     return [_cut(line) for line in lines]
 
@@ -69,7 +73,7 @@ def _wrapped(start: str, words: str) -> list[str]:
 
 
 def _process(process: Process, scene: Scene, times: bool) -> list[str]:
-    lines = [_cut(f"{printable(process.name)} ({process.pid})  {doing(process, scene, times)}")]
+    lines = _who_does(process, doing(process, scene, times))
     if len(process.threads) > 1:
         lines += [
             _cut(f"    thread {t.tid}: {doing(t, scene, times)}")
@@ -81,6 +85,14 @@ def _process(process: Process, scene: Scene, times: bool) -> list[str]:
     if process.descriptors is None and process.mappings is None:
         return [*lines, "    what it has open and in memory is not visible here", *_signals(process)]
     return lines + _descriptors(process, scene) + _memory(process, scene) + _signals(process)
+
+
+def _who_does(process: Process, what: str) -> list[str]:
+    """Where a line ends does not depend on how many digits the pid has: it differs from run to run."""
+    start = f"{printable(process.name)} ({process.pid})"
+    longest = start + "0" * (_PID_DIGITS - len(str(process.pid)))
+    lines = _wrapped(longest + " ", what, " " * 5)
+    return [_cut(lines[0].replace(longest, start, 1)), *lines[1:]]
 
 
 def _descriptors(process: Process, scene: Scene) -> list[str]:
@@ -165,7 +177,20 @@ def _object(object: AnyObject, scene: Scene) -> list[str]:
         lines.append(_cut(f"    {said.content}"))
     if isinstance(object, Pipe):
         lines += _flow(object, scene)
-    return [line for line in lines + [_cut(f"    {row}") for row in said.rows] if line.strip()]
+    return [line for line in [*lines, *_rows(said.rows)] if line.strip()]
+
+
+def _rows(rows: Sequence[str]) -> list[str]:
+    """What is said of an object, a line each; what takes more goes on below, indented."""
+    lines: list[str] = []
+    for row in rows:
+        fits = 4 + _width(printable(row)) <= WIDTH
+        lines += [f"    {printable(row)}"] if fits else _some(_wrapped("   ", row, " " * 5))
+    return lines
+
+
+def _some(lines: list[str]) -> list[str]:
+    return lines if len(lines) <= _ROW_LINES else [*lines[:_ROW_LINES], " " * 6 + "…"]
 
 
 def _bar(said: Label) -> str:
