@@ -71,6 +71,8 @@ class XRay:
         self._recall = Recall()
         self._proven: dict[tuple[int, ...], tuple[bytes | None, ...]] = {}
         """Deadlocks that were looked at a second time, with care."""
+        self._in_flight = False
+        """Did the last look meet a descriptor on its way through a socket?"""
         self.put_off = False
         """Did the last look leave out something that the next may show?"""
 
@@ -87,15 +89,17 @@ class XRay:
     def look(self, *pids: int) -> Scene:
         """One picture of these processes, all their descendants, and what they share."""
         self._names.programs = self.names
-        scene = self._judged(pids, careful=False)
+        scene = last = self._judged(pids, careful=False)
         for _ in range(TRIES):
             if not scene.deadlocks or self._marks(scene) == self._proven:
                 return scene
-            scene, before = self._judged(pids, careful=True), scene
-            if _same_knots(scene, before) and self._still_asleep(scene):
-                self._proven = self._marks(scene)
-                return scene
-        return dataclasses.replace(scene, deadlocks=())
+            last = self._judged(pids, careful=True)
+            if _same_knots(last, scene) and self._still_asleep(last):
+                self._proven = self._marks(last)
+                return last
+            if last.deadlocks or not self._in_flight:
+                scene = last  # else something was just being passed somewhere, and will have arrived
+        return dataclasses.replace(last, deadlocks=())
 
     def _marks(self, scene: Scene) -> dict[tuple[int, ...], tuple[bytes | None, ...]]:
         """Each knot, and how often its threads had run: the same marks are the same sleep."""
@@ -120,6 +124,7 @@ class XRay:
             return judge(_taken(look, pids, self._names))
         finally:
             self.put_off = look.put_off
+            self._in_flight = look.outside.in_flight_seen
             look.close()
             self._recall.tidy(set(look.seen), {tid for seen in look.seen.values() for tid in seen.threads})
 

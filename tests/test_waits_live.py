@@ -16,6 +16,7 @@ from pathlib import Path
 import posix_ipc
 import pytest
 import sysv_ipc
+from kernel.subjects import subject
 from stuck_programs import (
     BOTH_READ,
     BOTH_SPLICE,
@@ -364,3 +365,33 @@ def test_a_finding_is_gone_when_a_signal_has_ended_one_of_them(start: Callable[[
     scene = look_until(camera, pid, lambda scene: scene.deadlocks)
     os.kill(scene.processes[1].pid, signal.SIGKILL)
     assert look_until(camera, pid, lambda scene: not scene.deadlocks)
+
+
+PASSES = """
+a, b = socket.socketpair()
+socket.send_fds(a, [b"x"], [0])
+ready()
+socket.recv_fds(b, 1, 1)
+ready()
+"""
+
+
+def test_a_descriptor_that_is_on_its_way_elsewhere_only_puts_a_finding_off(
+    start: Callable[[str], int],
+) -> None:
+    class Camera(XRay):
+        careful = 0
+
+        def _judged(self, pids: tuple[int, ...], careful: bool) -> Scene:
+            scene = super()._judged(pids, careful)
+            self.careful += careful
+            if self.careful == 1 and careful:
+                assert scene.deadlocks == ()
+                elsewhere.go()
+                elsewhere.said()
+            return scene
+
+    pid = start(SOCKET_PAIR)
+    look_until(XRay(), pid, lambda scene: scene.deadlocks)
+    with subject(PASSES) as elsewhere:
+        assert Camera().look(pid).deadlocks

@@ -78,6 +78,11 @@ class Outside:
     def _hidden_inside(self) -> bool:
         return any(rows is None for rows in self._look.held.values())
 
+    @property
+    def in_flight_seen(self) -> bool:
+        """Was it asked for, and was one?"""
+        return bool(self._in_flight)
+
     def in_flight(self) -> bool:
         """May a descriptor be travelling in a socket?"""
         if self._in_flight is None:
