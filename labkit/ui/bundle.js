@@ -197,7 +197,7 @@ function P(){return{processes:[],objects:[],waits:[],deadlocks:[],limits:[]}}fun
 .labkit .lk-call { font-size: 20px; line-height: 1.35; min-height: 1.35em; margin: 8px 0; overflow-wrap: anywhere; }
 .labkit .lk-call code { font-family: var(--lk-mono); font-size: 0.95em; background: none; color: inherit; padding: 0; }
 .labkit .lk-badge { font-size: max(13px, 0.6em); vertical-align: 0.15em; font-weight: 600; margin-left: 12px; padding: 2px 10px; border-radius: 12px; border: 1.5px solid var(--lk-wait); color: var(--lk-wait); white-space: nowrap; }
-.labkit .lk-lanes { position: relative; }
+.labkit .lk-lanes { position: relative; margin: 0 6px; }
 .labkit .lk-timeline { display: block; width: 100%; height: auto; max-height: 220px; }
 .labkit .lk-lane-name { font-size: 13px; }
 .labkit .lk-lane-line { stroke: var(--lk-faint); stroke-width: 1.5; }
