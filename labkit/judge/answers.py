@@ -31,7 +31,7 @@ from labkit.judge.cage import ANSWER, Cage
 from labkit.judge.ends import End
 from labkit.judge.running import Running
 from labkit.judge.sandbox import LIMITS
-from labkit.judge.watch import EVERY_S
+from labkit.judge.watch import EVERY_S, is_small
 from labkit.reports import printable
 from labkit.scene import Scene
 
@@ -77,10 +77,22 @@ class Answer:
 
     def pipe(self, capacity: int | None = None) -> tuple[End, End]:
         """A new pipe, as (read end, write end); `capacity` in bytes where it matters."""
-        r, w = os.pipe()
+        r, w = self._whole_pipe()
         if capacity is not None:
             fcntl.fcntl(w, fcntl.F_SETPIPE_SZ, capacity)
         return End(self, r, os.O_RDONLY), End(self, w, os.O_WRONLY)
+
+    def _whole_pipe(self) -> tuple[int, int]:
+        """A pipe of the usual size; a smaller one is what is left when somebody has taken too many."""
+        r, w = os.pipe()
+        for _ in range(3):
+            if not is_small(w):
+                break
+            os.close(r)
+            os.close(w)
+            self._cage.watch(at_once=True)
+            r, w = os.pipe()
+        return r, w
 
     def fresh_bytes(self, count: int) -> bytes:
         """So many bytes that nobody can know beforehand."""

@@ -185,12 +185,13 @@ class Cage:
             if pids & {owned.creator, *owned.users}:
                 remains.remove(owned.thing)
 
-    def watch(self) -> None:
+    def watch(self, at_once: bool = False) -> None:
         """Fails when the answer takes too much of the machine; only behind walls that it cannot climb."""
         if self.wall.own_files and self._nursery is not None:
             if self._watch is None:
-                self._watch = Watch(f"/proc/{self.nursery_pid}/root")
-            self._watch.look(self._below)
+                segments = self.witness.segments_bytes
+                self._watch = Watch(f"/proc/{self.nursery_pid}/root", segments)
+            self._watch.look(self._below, at_once)
 
     # --- ending ---
 

@@ -26,10 +26,12 @@ from labkit.judge.answers import Answer
 from labkit.judge.cage import Cage
 from labkit.judge.running import sleeping_in
 from labkit.judge.sandbox import Wall
+from labkit.judge.watch import Poor, wait_for_plenty
 from labkit.kernel import syscalls
 from labkit.reports import Result, printable
 
 TIDY = "leaves nothing behind"
+TRIES = 20
 MOST_SAID, MOST_DRAWN = 1000, 8000
 """Characters of what is said of a criterion, and of its picture: an answer's own words may be in both."""
 
@@ -106,13 +108,25 @@ class Judged:
         self._shown: set[str] = set()
 
     def one(self, criterion: Criterion) -> Result:
-        """Whether a criterion holds."""
+        """Whether a criterion holds. Who was stopped for what others took is judged again, some times."""
+        for _ in range(TRIES):
+            with contextlib.suppress(Poor):
+                return self._once(criterion)
+            self.cage.close()
+            wait_for_plenty()
+        return Result(
+            criterion.text, False, criterion.points, "It could not be judged: others took too much."
+        )
+
+    def _once(self, criterion: Criterion) -> Result:
         answer = Answer(self.text, self.cage, criterion.seconds, self.exercise.language, self.listen)
         before = self._objects or self.cage.objects()
         self._objects = None
         try:
             seen, picture, held = criterion.check(answer) or "", "", True
             self._left += self._left_behind(answer, before)
+        except Poor:
+            raise
         except Failed as failed:
             seen, picture, held = failed.seen, failed.picture, False
         except (Abandoned, LabError):

@@ -48,6 +48,10 @@ class Witness:
         """Every System V object there: an identity that compares -> what it is, in words."""
         return dict(self._ask(["system_v"]))
 
+    def segments_bytes(self) -> int:
+        """The memory that System V segments take there."""
+        return int(self._ask(["segments_bytes"]))
+
     def _ask(self, question: list[Any]) -> Any:
         _send(self._socket, question)
         answer = _receive(self._socket) or {"problem": "it has gone"}
@@ -132,7 +136,14 @@ def system_v() -> list[tuple[str, str]]:
     return found
 
 
-_ANSWERS: dict[str, Any] = {"scene": scene_of, "system_v": system_v}
+def segments_bytes() -> int:
+    """The sum of what is in memory, from /proc/sysvipc/shm."""
+    with open("/proc/sysvipc/shm", encoding="ascii") as file:
+        names, *lines = (line.split() for line in file)
+    return sum(int(line[names.index("rss")]) for line in lines)
+
+
+_ANSWERS: dict[str, Any] = {"scene": scene_of, "system_v": system_v, "segments_bytes": segments_bytes}
 
 
 def _send(to: socket.socket, message: Any) -> None:
