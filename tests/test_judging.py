@@ -332,3 +332,20 @@ def test_what_is_worth_no_points_is_said_only_when_it_does_not_hold() -> None:
     said = Report("made_up/function", (Result("works", True, 2), held, failed)).text()
     assert said.splitlines()[1:3] == ["✓ works [2/2]", "✗ tidy: It left a FIFO."]
     assert "sleeps" not in said
+
+
+def test_a_parent_that_waits_for_a_stuck_child_is_seen_to_wait_for_it() -> None:
+    """The pid that it gave to waitpid is a number in its own room, where it has one."""
+    text = """
+import os
+def f():
+    r, w = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.read(r, 1)
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+    seen = report("function", text).results[0].seen
+    assert seen.startswith("It never ends: "), seen
+    assert "`f` waits in wait4 for `f/child`" in seen

@@ -155,3 +155,10 @@ def test_files_kept_open_are_bounded_and_given_back() -> None:
     assert len(os.listdir("/proc/self/fd")) == before + 3
     files.keep_only({b"/proc/1/"})
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_numbers_in_namespaces_begin_with_ours() -> None:
+    text = b"Name:\tx\nNSpid:\t4711\t12\t3\nNSpgid:\t4700\t1\t1\n"
+    assert proc.parse_numbers(text, b"NSpid") == (4711, 12, 3)
+    assert proc.parse_numbers(text, b"NSsid") == ()
+    assert proc.parse_numbers(proc.read(b"/proc/self/status"), b"NSpgid")[0] == os.getpgrp()
