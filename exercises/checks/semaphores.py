@@ -1,7 +1,7 @@
 """Exercises on semaphores: what holds, holds in every order in which the processes can go."""
 
 from labkit.exercises import Exercise, fail
-from labkit.judge.referee import Part, stories, stories_in_c
+from labkit.judge.referee import Part, stories
 
 TIME = 60
 
@@ -185,14 +185,14 @@ _ROOM = {"room": 3}
 @readers_and_writers.criterion(seconds=TIME)
 def a_writer_is_alone(answer):
     """lets a writer in only when nobody else is, in every order"""
-    parts = [_reader("reader"), _writer("writer 1"), _writer("writer 2")]
+    for parts in [_reader("reader"), _writer("writer")], [_writer("writer 1"), _writer("writer 2")]:
 
-    def check(story):
-        _ends(story)
-        _nobody_together(story)
-        _everybody(story, parts)
+        def check(story, parts=parts):
+            _ends(story)
+            _nobody_together(story)
+            _everybody(story, parts)
 
-    stories(answer, parts, _ROOM, check)
+        stories(answer, parts, _ROOM, check)
     return "In every order: whoever writes is alone."
 
 
@@ -227,59 +227,55 @@ def _everybody(story, parts):
 
 
 philosophers = Exercise(
-    language="c",
     hints=(
-        "A `semop` may be given several `struct sembuf`: all of them happen, or none and it waits.",
+        "A `semop` may be given several rows: all of them happen, or none and it waits.",
         "Both forks are in one set. What are the two rows of the table that takes both?",
-        "The third argument of `semop` is how many rows there are.",
+        "One row is `(number of the semaphore, what to add)`. Taking adds -1.",
     ),
 )
 
-_SEATS = """
-int main(void) {
-    int forks = _set_of(3, (unsigned short[]){1, 1, 1});
-    for (int n = 0; n < 3; n++)
-        if (_part(n)) {
-            take(forks, n, (n + 1) % 3);
-            _use();
-            put_back(forks, n, (n + 1) % 3);
-            _exit(0);
-        }
-    return _over(forks);
-}
-"""
-_ONE_FORK = """
-int main(void) {
-    int forks = _set_of(2, (unsigned short[]){1, 0});
-    if (_part(0)) {
-        take(forks, 0, 1);
-        _use();
-        put_back(forks, 0, 1);
-        _exit(0);
-    }
-    if (_part(1)) {
-        semop(forks, &(struct sembuf){0, -1, 0}, 1);
-        _use();
-        semop(forks, (struct sembuf[]){{0, +1, 0}, {1, +1, 0}}, 2);
-        _exit(0);
-    }
-    return _over(forks);
-}
+_MEALS = """
+def _meal(semop, left, right, eat=lambda: None):
+    take(semop, left, right)
+    eat()
+    put_back(semop, left, right)
+
+def _neighbour(semop, eat):
+    semop([(0, -1)])
+    eat()
+    semop([(0, +1), (1, +1)])
 """
 
 
 @philosophers.criterion(seconds=TIME)
 def all_eat(answer):
-    """lets all three eat, never two who share a fork, and holds no fork while it waits, in every order"""
-    names = ("philosopher 0", "philosopher 1", "philosopher 2")
+    """lets all three eat, in every order"""
+    seats = [Part(f"philosopher {n}", "_meal", ("forks", n, (n + 1) % 3)) for n in range(3)]
+
+    def check(story):
+        _ends(story)
+        _forks_back(story, (1, 1, 1))
+
+    stories(answer, seats, {"forks": [1, 1, 1]}, check, _MEALS)
+    return "In every order: all have eaten, and all forks lie there again."
+
+
+@philosophers.criterion(seconds=TIME)
+def one_fork_one_hand(answer):
+    """never lets two eat who share a fork, and holds no fork while it waits, in every order"""
+    seats = [Part(f"philosopher {n}", "_meal", ("forks", n, n + 1, "use:eat")) for n in range(2)]
 
     def check(story):
         _ends(story)
         _nobody_together(story)
 
-    stories_in_c(answer, names, _SEATS, check)
-    stories_in_c(answer, ("the philosopher", "the neighbour"), _ONE_FORK, _nobody_starves)
-    return "In every order: all have eaten, and nobody sat waiting with one fork in hand."
+    stories(answer, seats, {"forks": [1, 1, 1]}, check, _MEALS)
+    seats = [
+        Part("the philosopher", "_meal", ("forks", 0, 1, "use:eat")),
+        Part("the neighbour", "_neighbour", ("forks", "use:eat")),
+    ]
+    stories(answer, seats, {"forks": [1, 0]}, _nobody_starves, _MEALS)
+    return "In every order: nobody ate with a neighbour's fork, nor sat waiting with one in hand."
 
 
 def _nobody_starves(story):
@@ -287,6 +283,16 @@ def _nobody_starves(story):
         fail("The philosopher took one fork and waited for the other, so the neighbour starved.", story.order)
     _ends(story)
     _nobody_together(story)
+
+
+def _forks_back(story, values):
+    found = dict(story.values)["forks"]
+    if found != values:
+        fail(f"In the end the forks' semaphores were {_list(found)} instead of {_list(values)}.", story.order)
+
+
+def _list(values):
+    return ", ".join(map(str, values))
 
 
 # --- what all of them must do -----------------------------------------------------------------------

@@ -4,14 +4,16 @@ Some facts:
 
 - A conductor makes every call a point at which another process may go first; plain loads and stores are
   none. A mark (`sched_yield`) that is left out is a point that is not there, so a check must not depend on
-  marks in the answer.
-- What a process prints is its own word. How it ended is the kernel's.
+  marks in the answer. Python code can reach and change whatever is in its process, our functions too.
+- A socket with SO_PASSCRED learns from the kernel who sent each message (unix(7)): only who has
+  CAP_SYS_ADMIN could name another. Messages of one socket are received in the order in which they were sent.
+- `sendmmsg`, `splice`, `sendfile` and io_uring can send several messages in one call. All others send one.
 
 What follows for us: the program that is explored is a referee, our code, which makes the semaphores, forks
 a process for each part and runs the answer's code only in those, with their output thrown away. What is to
-be protected is ours too: `use()` notes that it begins, lets others go first, and notes that it ends. When
-all have ended, the referee says the notes in their order. An outcome counts only when the referee came to
-its end and said nothing else.
+be protected is ours too: `use()` says that it begins and says that it ends, in two messages. Whoever sends
+them without `use()` has not gained anything: they are two calls, and others can go between. Calls that send
+more than one are forbidden. When all have ended, the referee reads what was said, and by whom.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from labkit.exercises import fail
+from labkit.kernel.numbers import AUDIT_ARCH, MACHINE, number
 from labkit.reports import printable
 
 if TYPE_CHECKING:
@@ -33,6 +36,8 @@ SECONDS = 15
 """The longest that one schedule may take, on a busy machine too."""
 SHOWN = 16
 """The most steps of an order that are shown."""
+RAISED = 77
+"""How a part ends that raised and had no words given to say so."""
 PROGRAM = "your program"
 """What an exploration calls the program that it runs."""
 
@@ -40,8 +45,9 @@ PROGRAM = "your program"
 class Part(NamedTuple):
     """A process: its name, the function of the answer that it calls, and with what.
 
-    The name of a semaphore stands for that semaphore (`sysv_ipc.Semaphore`), `"use:eat"` for a function
-    that notes `eat in` and `eat out`, and `"tell:here"` for one that notes `here`.
+    The name of a semaphore stands for that semaphore (`sysv_ipc.Semaphore`), the name of a set for a function
+    that is `semop` on it, `"use:eat"` for a function that says `eat in` and `eat out`, and `"tell:here"` for
+    one that says `here`.
     """
 
     name: str
@@ -54,6 +60,8 @@ class Story(NamedTuple):
 
     events: tuple[tuple[str, str], ...]
     """(who, what), in the order in which it happened; empty when it did not come to an end."""
+    values: tuple[tuple[str, tuple[int, ...]], ...]
+    """What the semaphores of each set were in the end."""
     deadlock: str
     ending: str
     """Why it was cut short."""
@@ -79,31 +87,31 @@ class Story(NamedTuple):
 
 
 def stories(
-    answer: Answer, parts: Sequence[Part], semaphores: dict[str, int], check: Callable[[Story], object]
+    answer: Answer,
+    parts: Sequence[Part],
+    semaphores: dict[str, int | list[int]],
+    check: Callable[[Story], object],
+    more: str = "",
 ) -> list[Story]:
     """Everything that can come out when these parts run at the same time, in a fixed order.
 
-    `check` is called with each, and fails when it is not as it should be.
+    A semaphore with a list of values is a set. `more` is Python that follows the answer's. `check` is
+    called with each story, and fails when it is not as it should be.
     """
-    job = {"text": answer.text, "semaphores": semaphores, "parts": [list(part) for part in parts]}
-    text = f"JOB = {json.dumps(job)!r}\n{_REFEREE}"
-    return _told(answer, "python", text, [part.name for part in parts], check)
+    forbidden = [number(name) for name in _SEVERAL_AT_ONCE], AUDIT_ARCH[MACHINE]
+    job: dict[str, Any] = {
+        "text": f"{answer.text}\n{more}",
+        "semaphores": semaphores,
+        "parts": [list(p) for p in parts],
+    }
+    text = f"JOB = {json.dumps(job | {'forbidden': forbidden})!r}\nRAISED = {RAISED}\n{_REFEREE}"
+    return _told(answer, text, [part.name for part in parts], check)
 
 
-def stories_in_c(
-    answer: Answer, names: Sequence[str], main: str, check: Callable[[Story], object]
-) -> list[Story]:
-    """The same for an answer in C: `main` is C that begins the parts, after the cell's text."""
-    text = f'#line 1 "your cell"\n{answer.text}\n#line 1 "the referee"\n{_REFEREE_IN_C}{main}'
-    return _told(answer, "c", text, names, check)
-
-
-def _told(
-    answer: Answer, language: str, text: str, names: Sequence[str], check: Callable[[Story], object]
-) -> list[Story]:
+def _told(answer: Answer, text: str, names: Sequence[str], check: Callable[[Story], object]) -> list[Story]:
     """An exploration as stories, the short ones first; all of them have been checked."""
     for most in MOST:
-        found = answer.explore(text, language=language, most=most, seconds=SECONDS)
+        found = answer.explore(text, language="python", most=most, seconds=SECONDS)
         stories = sorted((_story(outcome, names) for outcome in found.outcomes), key=_brevity)
         for story in stories:
             check(story)
@@ -119,134 +127,132 @@ def _brevity(story: Story) -> tuple[int, Story]:
 
 def _story(outcome: Outcome, names: Sequence[str]) -> Story:
     deadlock = _named(outcome.deadlock or "", names)
-    steps = [f"  {_named(step, names)}" for step in outcome.steps]
+    steps = [f"  {_named(step, names)}".replace(": sendto", ": at work") for step in outcome.steps]
     more = ["  …"] if len(steps) > SHOWN else []
     order = "\n".join(["One order in which it happens:", *steps[:SHOWN], *more]) if steps else ""
     if deadlock or outcome.ending:
-        return Story((), deadlock, outcome.ending or "", order)
-    return Story(_events(outcome, names), "", "", order)
+        return Story((), (), deadlock, outcome.ending or "", order)
+    return Story(*_events(outcome, names), "", "", order)
 
 
-def _events(outcome: Outcome, names: Sequence[str]) -> tuple[tuple[str, str], ...]:
-    lines = outcome.output.splitlines()
-    if not lines or lines[-1] != "." or any(outcome.exits.values()):
+def _events(
+    outcome: Outcome, names: Sequence[str]
+) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, tuple[int, ...]], ...]]:
+    try:
+        told: dict[str, Any] = json.loads(outcome.output)
+    except ValueError:
+        told = {}
+    if not told or any(outcome.exits.values()):
         ends = {who: status for who, status in outcome.exits.items() if status}
+        if set(ends.values()) == {RAISED}:
+            fail("Your code raised an error.")
         fail(f"A process did not end well: {_named(printable(str(ends), 200), names)}.")
     events = []
-    for line in lines[:-1]:
-        if line.startswith("!"):
-            fail(f"Your code raised {printable(line[1:].split(':')[0], 60)}.", printable(line[1:], 500))
-        number, _, what = line.partition(" ")
-        if not number.isdecimal() or int(number) >= len(names):
-            fail("Something was written that no process of the referee's says.", printable(line, 200))
-        events.append((names[int(number)], what))
-    return tuple(events)
+    for who, what in told["said"]:
+        if what.startswith("!"):
+            fail(f"Your code raised {printable(what[1:].split(':')[0], 60)}.", printable(what[1:], 500))
+        if who is None or not what.isprintable():
+            fail("Something was said that no process of the referee's says.", printable(what, 200))
+        events.append((names[who], what))
+    return tuple(events), tuple((name, tuple(values)) for name, values in told["values"].items())
 
 
 def _named(text: str, names: Sequence[str]) -> str:
     """A text with the parts' own names, where the exploration speaks of children."""
-    for number in range(len(names), 0, -1):
-        child = f"{PROGRAM}/child {number}" if number > 1 else f"{PROGRAM}/child"
-        text = text.replace(child, names[number - 1])
+    for nth in range(len(names), 0, -1):
+        child = f"{PROGRAM}/child {nth}" if nth > 1 else f"{PROGRAM}/child"
+        text = text.replace(child, names[nth - 1])
     return text
 
 
+_SEVERAL_AT_ONCE = ("sendmmsg", "splice", "sendfile", "io_uring_setup", "io_uring_enter")
 _REFEREE = """
-import json, mmap, os, struct, sysv_ipc
+import ctypes, json, os, socket, struct, sysv_ipc
+
+PRIVATE, IPC_RMID, GETVAL, SETVAL = 0, 0, 12, 16
+libc = ctypes.CDLL(None, use_errno=True)
 
 def main():
     job = json.loads(JOB)
-    notes = mmap.mmap(-1, 16384)
-    gates = {name: sysv_ipc.Semaphore(None, sysv_ipc.IPC_CREX, initial_value=value)
+    gates = {name: Set(value) if isinstance(value, list)
+             else sysv_ipc.Semaphore(None, sysv_ipc.IPC_CREX, initial_value=value)
              for name, value in job["semaphores"].items()}
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    children = []
-    for number, (name, function, arguments) in enumerate(job["parts"]):
-        pid = os.fork()
-        if pid == 0:
+    heard, said = None, None
+    if any(isinstance(a, str) and ":" in a for _, _, arguments in job["parts"] for a in arguments):
+        heard, said = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        heard.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+    forbid(*job["forbidden"])
+    nowhere, pids = os.open(os.devnull, os.O_WRONLY), []
+    for _, function, arguments in job["parts"]:
+        pids.append(os.fork())
+        if pids[-1] == 0:
             os.dup2(nowhere, 1)
             os.dup2(nowhere, 2)
-            part(number, job["text"], function, [given(a, gates, notes, number) for a in arguments], notes)
-        children.append(pid)
-    for pid in children:
+            part(job, function, [given(a, gates, said) for a in arguments], said)
+    for pid in pids:
         os.waitpid(pid, 0)
+    values = {name: gate.values() for name, gate in gates.items() if isinstance(gate, Set)}
     for gate in gates.values():
         gate.remove()
-    print(*notes[4:4 + notes_size(notes)].decode().splitlines(), ".", sep="\\n")
+    print(json.dumps({"said": list(listen(heard, pids)), "values": values}))
 
-def notes_size(notes):
-    return struct.unpack("i", notes[:4])[0]
+def listen(heard, pids):
+    while heard:
+        try:
+            text, facts, _, _ = heard.recvmsg(400, 100, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return
+        pid = struct.unpack("3i", facts[0][2])[0]
+        yield pids.index(pid) if pid in pids else None, text.decode(errors="replace")
 
-def note(notes, line):
-    line, size = line.encode()[:300] + b"\\n", notes_size(notes)
-    notes[4 + size:4 + size + len(line)] = line
-    notes[:4] = struct.pack("i", size + len(line))
-
-def given(argument, gates, notes, number, let_others_go=os.sched_yield):
+def given(argument, gates, said):
     if not isinstance(argument, str):
         return argument
-    kind, _, word = argument.partition(":")
+    kind, _, word = argument.encode().partition(b":")
     def use():
-        note(notes, f"{number} {word} in")
-        let_others_go()
-        note(notes, f"{number} {word} out")
+        said.send(word + b" in")
+        said.send(word + b" out")
     def tell():
-        note(notes, f"{number} {word}")
-    return {"use": use, "tell": tell}.get(kind) or gates.get(argument, argument)
+        said.send(word)
+    return {b"use": use, b"tell": tell}.get(kind) or gates.get(argument, argument)
 
-def part(number, text, function, arguments, notes):
+def part(job, function, arguments, said):
     try:
         cell = {"__name__": "__main__"}
-        exec(compile(text, "your cell", "exec"), cell)
+        exec(compile(job["text"], "your cell", "exec"), cell)
         if not callable(cell.get(function)):
             raise NameError(f"there is no function {function} in your cell")
         cell[function](*arguments)
     except BaseException as error:
-        note(notes, f"!{type(error).__name__}: {error}")
+        if said is None:
+            os._exit(RAISED)
+        said.send(f"!{type(error).__name__}: {error}".encode()[:300])
     os._exit(0)
 
+class Set:
+    def __init__(self, values):
+        self.size, self.id = len(values), libc.semget(PRIVATE, len(values), 0o600)
+        for number, value in enumerate(values):
+            libc.semctl(self.id, number, SETVAL, value)
+    def __call__(self, rows):
+        table = b"".join(struct.pack("Hhh", *row, *[0] * (3 - len(row))) for row in rows)
+        if libc.semop(self.id, table, len(rows)) < 0:
+            raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+    def values(self):
+        return [libc.semctl(self.id, number, GETVAL) for number in range(self.size)]
+    def remove(self):
+        libc.semctl(self.id, 0, IPC_RMID)
+
+def forbid(numbers, machine):
+    refuse, allow = (0x06, 0, 0, 0x50001), (0x06, 0, 0, 0x7FFF0000)
+    rows = [(0x20, 0, 0, 4), (0x15, 1, 0, machine), refuse, (0x20, 0, 0, 0), (0x35, 0, 1, 1 << 30), refuse]
+    for number in numbers:
+        rows += [(0x15, 0, 1, number), refuse]
+    rows.append(allow)
+    table = ctypes.create_string_buffer(b"".join(struct.pack("HBBI", *row) for row in rows))
+    libc.prctl(38, 1, 0, 0, 0)
+    if libc.prctl(22, 2, struct.pack("HP", len(rows), ctypes.addressof(table)), 0, 0):
+        raise OSError(ctypes.get_errno(), "seccomp")
+
 main()
-"""
-
-_REFEREE_IN_C = """
-#include <sched.h>
-#include <stdio.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/sem.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-static char *_notes;
-static int _number;
-
-static void _note(const char *word) {
-    sprintf(_notes + strlen(_notes), "%d %s\\n", _number, word);
-}
-
-static void _use(void) {
-    _note("use in");
-    sched_yield();
-    _note("use out");
-}
-
-static int _set_of(int how_many, unsigned short *values) {
-    int set = semget(IPC_PRIVATE, how_many, 0600);
-    semctl(set, 0, SETALL, values);
-    return set;
-}
-
-static int _part(int number) {
-    if (!_notes)
-        _notes = mmap(NULL, 16384, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    _number = number;
-    return fork() == 0;
-}
-
-static int _over(int set) {
-    while (wait(NULL) > 0) {}
-    semctl(set, 0, IPC_RMID);
-    printf("%s.\\n", _notes);
-    return 0;
-}
 """
