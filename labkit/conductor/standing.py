@@ -55,10 +55,8 @@ class Standing(Stops):
 
     def _give_way(self, pauses: int) -> None:
         """Let those that have been let go have the processor, which is ours, too."""
-        if pauses == 0:
-            os.sched_yield()
-        else:
-            _await_child(_PAUSES_S[min(pauses, len(_PAUSES_S)) - 1])
+        if pauses > 0 or not _crowd.give_way():
+            _await_child(_PAUSES_S[min(pauses, len(_PAUSES_S) - 1)])
 
     def _only_one_stands(self) -> bool:
         """There is one task alone, and it stands at a stop: nothing else can happen."""
@@ -125,7 +123,32 @@ class Standing(Stops):
         self._settle()
 
 
-_PAUSES_S = (0.0003, 0.0005, 0.0008, 0.0012, 0.002)
+class _Crowd:
+    """Whether to give way to the one that was let go, or to sleep until there is something.
+
+    To give way costs less, if nobody else wants the processor. If others do, they all come first: then it is
+    not tried again for a while, and for longer each time.
+    """
+
+    def __init__(self) -> None:
+        self._avoided, self._next = 0, 500
+
+    def give_way(self) -> bool:
+        """Give way once; False: it was better not to."""
+        if self._avoided > 0:
+            self._avoided -= 1
+            return False
+        began = time.perf_counter()
+        os.sched_yield()
+        if time.perf_counter() - began > _LONG_S:
+            self._avoided = self._next
+            self._next = min(2 * self._next, 100_000)
+        return True
+
+
+_LONG_S = 0.0005
+_crowd = _Crowd()
+_PAUSES_S = (0.0001, 0.0003, 0.0005, 0.0008, 0.0012, 0.002)
 """How long to wait for a stop before asking whether a task sleeps: a stop ends the wait at once."""
 _ENOUGH = 3
 """After giving way this often, also one is believed to sleep who might wait for a device. (Of the pauses,

@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from labkit.conductor.start import own_processor
 from labkit.exploration import Exploration, Outcome
 from labkit.explore import Options
 from labkit.explore.runner import Branch, Runner, Tried
 from labkit.explore.schedule import Decision, Notice
-from labkit.explore.workers import Worker, cpus
+from labkit.explore.workers import Worker
 from labkit.kernel.private import can_be_separate
 from labkit.programs import Command
 from labkit.scene import Limit
@@ -39,17 +40,20 @@ class Search:
         """Workers are kept apart: the programs meet by keys or names."""
 
     def run(self) -> Exploration:
+        processors = os.sched_getaffinity(0)
+        os.sched_setaffinity(0, {own_processor()})
         try:
-            self._search()
+            self._search(sorted(processors))
         finally:
             self.runner.close()
+            os.sched_setaffinity(0, processors)
         self.found.outcomes = sorted(self.outcomes.values(), key=lambda o: (-o.count, o.key))
         self.found.known = self.known
         return self.found
 
-    def _search(self) -> None:
+    def _search(self, processors: list[int]) -> None:
         started = time.monotonic()
-        jobs = self.options.jobs or len(os.sched_getaffinity(0))
+        jobs = self.options.jobs or len(processors)
         first = self._first()
         if first is None:
             return
@@ -57,16 +61,16 @@ class Search:
         if first.shared_names and not self.apart:
             jobs = 1
         try:
-            self._share(jobs, started)
+            self._share([processors[i % len(processors)] for i in range(jobs)], started)
         except _Meeting:
             self._forget()
             self.stack.append(Branch([], [], []))
             self._all([], started)
 
-    def _share(self, jobs: int, started: float) -> None:
-        """All schedules, by so many workers."""
-        several = jobs > 1 and len(self.stack) > 0
-        workers = [Worker(self.runner, cpu, self.apart) for cpu in cpus(jobs)] if several else []
+    def _share(self, processors: list[int], started: float) -> None:
+        """All schedules, by a worker on each of these; by this process, if there is only one."""
+        several = len(processors) > 1 and len(self.stack) > 0
+        workers = [Worker(self.runner, cpu, self.apart) for cpu in processors] if several else []
         try:
             self._all(workers, started)
         finally:

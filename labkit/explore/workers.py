@@ -78,8 +78,3 @@ def _attempted(runner: Runner, branch: Branch, known: frozenset[Notice]) -> Trie
 def _end(number: int, frame: object) -> None:
     """SIGTERM: leave, and end on the way all that is led."""
     raise SystemExit
-
-
-def cpus(jobs: int) -> list[int]:
-    cpus = sorted(os.sched_getaffinity(0))
-    return [cpus[i % len(cpus)] for i in range(jobs)]
