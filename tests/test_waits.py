@@ -526,6 +526,14 @@ def test_a_stopped_process_may_be_continued() -> None:
     assert found(scene(both_ends(P, "a", state="stopped"))) == []
 
 
+def test_one_with_an_io_uring_can_act_while_it_sleeps() -> None:
+    ring = Other(id="other-1", kind="other", name="io_uring")
+    fds = {3: ("pipe-1", "r"), 4: ("pipe-1", "w"), 5: ("other-1", "rw")}
+    reader = process(P, "a", reading(3, "pipe-1"), fds)
+    assert found(scene(reader, objects=(ring,))) == []
+    assert found(scene(reader)) == [(P,)]
+
+
 @pytest.mark.parametrize("name", ["SIGALRM", "SIGIO", "SIGRTMIN"])
 def test_one_with_a_handler_for_an_alarm_can_act(name: str) -> None:
     alarmed = process(P, "a", futex(), signals=catching(name))

@@ -185,6 +185,38 @@ CALM: dict[str, tuple[str, str]] = {
         me = os.fork() == 0
         queues[me].receive()
     """),
+    "a thread with descriptors of its own": ("pause", """
+        #define _GNU_SOURCE
+        #include <pthread.h>
+        #include <sched.h>
+        #include <unistd.h>
+        static int a[2], b[2];
+        static pthread_barrier_t apart;
+        static void *hold(void *_) {
+            unshare(CLONE_FILES);
+            pthread_barrier_wait(&apart);
+            sleep(1000);
+            return (void *)write(a[1], "x", 1);
+        }
+        static void ask(int in[2], int out[2]) {
+            char byte;
+            if (fork() == 0) {
+                close(in[1]), close(out[0]);
+                read(in[0], &byte, 1), write(out[1], "x", 1);
+                _exit(0);
+            }
+        }
+        int main(void) {
+            pthread_t thread;
+            pipe(a), pipe(b);
+            ask(a, b), ask(b, a);
+            pthread_barrier_init(&apart, 0, 2);
+            pthread_create(&thread, 0, hold, 0);
+            pthread_barrier_wait(&apart);
+            close(a[0]), close(a[1]), close(b[0]), close(b[1]);
+            pause();
+        }
+    """),
     "a tracer of a stranger": ("wait4", """
         #include <signal.h>
         #include <sys/prctl.h>
@@ -395,3 +427,33 @@ def test_a_descriptor_that_is_on_its_way_elsewhere_only_puts_a_finding_off(
     look_until(XRay(), pid, lambda scene: scene.deadlocks)
     with subject(PASSES) as elsewhere:
         assert Camera().look(pid).deadlocks
+
+
+KEEPER = """
+door = socket.socket(socket.AF_UNIX)
+door.bind("")
+door.listen()
+ready(name=door.getsockname().hex())
+"""
+SENT_AWAY = """
+    import os, socket, sys
+    a, b = os.pipe(), os.pipe()
+    with socket.socket(socket.AF_UNIX) as sender:
+        sender.connect(bytes.fromhex("NAME"))
+        socket.send_fds(sender, [b"x"], [a[1]])
+    me = os.fork() == 0
+    mine, other = (b, a) if me else (a, b)
+    os.close(mine[1]), os.close(other[0])
+    os.read(mine[0], 1)
+"""
+
+
+def test_an_end_that_is_on_its_way_to_a_stranger_is_nobody_s_yet(start: Callable[[str], int]) -> None:
+    with subject(KEEPER) as keeper:
+        pid = start(SENT_AWAY.replace("NAME", keeper.facts["name"]))
+        camera = XRay()
+        look_until(
+            camera, pid, lambda scene: sum(asleep_in(scene, p.pid, "read") for p in scene.processes) == 2
+        )
+        for _ in range(20):
+            assert camera.look(pid).deadlocks == ()

@@ -26,6 +26,7 @@ from labkit.kernel.numbers import number
 
 KCMP_FILE = 0
 KCMP_VM = 1
+KCMP_FILES = 2
 PR_SET_PDEATHSIG = 1
 PR_SET_CHILD_SUBREAPER = 36
 PR_GET_CHILD_SUBREAPER = 37

@@ -37,6 +37,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 import weakref
 from collections.abc import Callable, Hashable, Iterator
 from typing import Any, NamedTuple
@@ -48,6 +49,9 @@ from labkit.look.outside import Outside
 from labkit.look.recall import Recall
 from labkit.look.refusals import Refusals
 from labkit.scene import AnyObject, Limit, Mapping, State, Thread
+
+KEPT_NS = 250_000_000
+"""In a stream of pictures, what hardly ever changes is asked for four times a second."""
 
 
 class Held(NamedTuple):
@@ -139,8 +143,9 @@ class Look:
         """Processes whose descendants are left out."""
         self.tracing_stop: State = "stopped"
         """What a thread in a tracing stop is said to be."""
+        self.begun_ns = time.monotonic_ns()
         self.clocks = True
-        """Is it said how long each sleep has lasted?"""
+        """Is it said how long each sleep has lasted? Where not, it is one picture of a stream of them."""
         self.outside = Outside(weakref.proxy(self))
         """Who holds something too, and is not in the picture."""
         self.mappings: dict[int, tuple[Mapping, ...] | None] = {}
@@ -154,6 +159,10 @@ class Look:
         self._filesystems: dict[int, int | None] = {}
         self.kept: dict[str, Any] = {}
         """What a module found out that another one, or its own next part, needs."""
+
+    def good_until(self, hardly_changes: bool) -> int:
+        """Until when (monotonic) a fact that hardly ever changes is believed: never, but in a stream."""
+        return self.begun_ns + KEPT_NS if hardly_changes and not self.clocks else 0
 
     # --- objects
 

@@ -25,6 +25,8 @@ class Memory:
         self.numbers: dict[Key, int] = {}
         self.tables: dict[int, list[Held] | None] = {}
         self.highest = 0
+        self.good_until = 0
+        """In a stream: so long, tables that say the same as before are of the same descriptions."""
 
 
 def number(look: Look) -> None:
@@ -37,10 +39,11 @@ def number(look: Look) -> None:
         return
     memory: Memory = look.recall.descriptions or Memory()
     look.recall.descriptions = memory
-    if memory.tables == look.held and all(seen.still for seen in look.seen.values()):
+    same = memory.tables == look.held
+    if same and (memory.good_until > look.begun_ns or all(seen.still for seen in look.seen.values())):
         look.descriptions = memory.numbers
         return
-    memory.tables = look.held
+    memory.tables, memory.good_until = look.held, look.good_until(hardly_changes=True)
     if look.recall.single:
         memory.numbers, memory.highest = {}, 0
     place: dict[Key, int] = {}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from labkit.errors import Vanished
 from labkit.kernel import proc
@@ -20,6 +21,7 @@ _FLAGS = {
     os.O_TMPFILE: "O_TMPFILE",
     os.O_ASYNC: "O_ASYNC",
 }
+_ALWAYS = 1 << 63
 _MODES: dict[int, Mode] = {os.O_RDONLY: "r", os.O_WRONLY: "w", os.O_RDWR: "rw"}
 
 
@@ -81,30 +83,35 @@ def _row(look: Look, pid: int, fd: int, base: bytes) -> Held:
     recall = look.recall
     text = recall.files.read(base + b"fdinfo/%d" % fd)
     known = recall.rows.get((pid, fd))
-    if known is not None and known[0] == text and known[1]:
+    if known is not None and known[0] == text and known[1] > look.begun_ns:
         row: Held = known[2]
         return row
     info = recall.fdinfo(text)
     begin = recall.mounts.get(info.mount) if info.mount is not None else None
     if begin is not None and info.inode is not None:
         row = Held(pid, fd, b"%s%d]" % (begin, info.inode), info, None)
-        recall.rows[pid, fd] = text, True, row
+        recall.rows[pid, fd] = text, _ALWAYS, row
         return row
     row = _linked(base, pid, fd, info)
     if info.mount is not None and row.link.startswith((b"pipe:[", b"socket:[")):
         recall.mounts[info.mount] = row.link[: row.link.index(b"[") + 1]
-    recall.rows[pid, fd] = text, False, row
+    recall.rows[pid, fd] = text, look.good_until(_is_device(row)), row
     return row
+
+
+def _is_device(row: Held) -> bool:
+    """Its size never changes, and its name hardly ever."""
+    return row.stat is not None and stat.S_ISCHR(row.stat.st_mode) and row.info is not None
 
 
 def _linked(base: bytes, pid: int, fd: int, info: proc.FdInfo) -> Held:
     path = base + b"fd/%d" % fd
     try:
         link = os.readlink(path)
-        stat = os.stat(path) if link.startswith(b"/") else None
+        found = os.stat(path) if link.startswith(b"/") else None
     except OSError as error:
         raise proc.translated(error, path) from None
-    return Held(pid, fd, link, info, stat)
+    return Held(pid, fd, link, info, found)
 
 
 def describe_all(look: Look) -> dict[int, tuple[Descriptor, ...] | None]:

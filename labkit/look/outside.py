@@ -20,6 +20,7 @@ from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
 from labkit.kernel import rights
+from labkit.look import relatives
 from labkit.look.scan import KEPT_NS, Holder, Scan, carries, scan
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ class Outside:
     def __init__(self, look: Look) -> None:
         self._look = look
         self._in_flight: bool | None = None
+        self._own: bool | None = None
         self.fresh = False
         """Look for descriptors in flight everywhere, and go by no earlier scan."""
         self._scan: Scan | None = None
@@ -71,9 +73,21 @@ class Outside:
         """False when nobody outside can have what nobody outside was seen to have; else None."""
         scan = self.scan()
         hidden = scan.hidden or not rights.sees_all_processes() or self._hidden_inside()
-        if self.in_flight() or (hidden and not made_inside):
+        if self.in_flight() or (hidden and not made_inside) or (self.fresh and self._own_tables()):
             return None
         return False
+
+    def _own_tables(self) -> bool:
+        """Has a thread in the picture a table of descriptors for itself (unshare(2), CLONE_FILES)?"""
+        if self._own is None:
+            seen = self._look.seen
+            found = [one.name for pid, one in seen.items() if relatives.own_table(pid, one.threads)]
+            for name in found:
+                self._look.limit(
+                    f"what single threads of {name} have open", "they have tables of their own (CLONE_FILES)"
+                )
+            self._own = bool(found)
+        return self._own
 
     def _hidden_inside(self) -> bool:
         return any(rows is None for rows in self._look.held.values())
@@ -84,11 +98,14 @@ class Outside:
         return bool(self._in_flight)
 
     def in_flight(self) -> bool:
-        """May a descriptor be travelling in a socket?"""
+        """May a descriptor be travelling in a socket, or be kept where no table shows it?
+
+        Also in one that nobody in the picture has: who sent it may have closed the socket behind it.
+        """
         if self._in_flight is None:
             rows = [row for table in self._look.held.values() for row in table or ()]
             sockets = [row for row in rows if row.link.startswith(b"socket:[")]
             self._in_flight = any(carries(row.info) for row in sockets) or (
-                bool(sockets) and self.fresh and self.scan().in_flight()
+                self.fresh and (self.scan().in_flight() or self.scan().registered())
             )
         return self._in_flight

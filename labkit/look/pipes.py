@@ -82,6 +82,8 @@ def _id(look: Look, row: Held) -> str:
 
 def _pipe(look: Look, id: str, ends: _Ends, scratch: pipes.Scratch) -> Pipe:
     known = look.recall.kept.get(id)
+    if look.outside.fresh:
+        known = None
     if known is not None and known[1].others is False and _untouched(look, ends, known[0]):
         same: Pipe = known[1]
         return same

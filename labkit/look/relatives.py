@@ -4,6 +4,8 @@
   its child ends or executes): it can wake a futex that is "private". kcmp(2) with KCMP_VM tells; where
   it is refused, two processes count as sharing when stack, arguments, size and resident size are one.
 - A tracer's wait4 ends for those it traces too, who need not be its children (ptrace(2)).
+- A thread may have a table of descriptors for itself (unshare(2) with CLONE_FILES; kcmp, KCMP_FILES):
+  /proc/PID/fd shows only the main thread's.
 - /proc/PID/timers lists what timer_create(2) made, not when it rings. alarm(2) and setitimer(2) are
   shown nowhere.
 
@@ -12,10 +14,15 @@ All these are rare, and take a walk through /proc: they are asked for only befor
 
 from __future__ import annotations
 
+import os
+from typing import TYPE_CHECKING
+
 from labkit.errors import Vanished
 from labkit.kernel import proc, rights, syscalls
-from labkit.look import Look
 from labkit.scene import Other
+
+if TYPE_CHECKING:
+    from labkit.look import Look
 
 
 def sharers(pid: int) -> tuple[int, ...]:
@@ -80,6 +87,23 @@ def _tracer(pid: int) -> int:
     except (Vanished, PermissionError):
         return 0
     return numbers[0] if numbers else 0
+
+
+def own_table(pid: int, threads: tuple[int, ...]) -> bool:
+    """Has one of these threads of the process a table of descriptors for itself?"""
+    different = _another_table if rights.allowed("kcmp") else _another_list
+    try:
+        return any(different(pid, tid) for tid in threads if tid != pid)
+    except OSError:  # gone: whoever claims something looks again
+        return False
+
+
+def _another_table(pid: int, tid: int) -> bool:
+    return syscalls.kcmp(pid, tid, syscalls.KCMP_FILES, 0, 0) != 0
+
+
+def _another_list(pid: int, tid: int) -> bool:
+    return os.listdir(f"/proc/{pid}/fd") != os.listdir(f"/proc/{pid}/task/{tid}/fd")
 
 
 def has_timers(pid: int) -> bool:

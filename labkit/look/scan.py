@@ -67,6 +67,10 @@ class Scan:
             _travelling(*holders[0]) for link, holders in self.links.items() if link.startswith(b"socket:[")
         )
 
+    def registered(self) -> bool:
+        """Does somebody outside keep descriptors in an io_uring, where no table shows them?"""
+        return any(_keeps_files(pid, fd) for pid, fd in self.links.get(b"anon_inode:[io_uring]", ()))
+
 
 def scan(inside: frozenset[int], last: Scan | None) -> Scan:
     """What is so now; `last` itself when nothing has changed since, and it is not too old."""
@@ -135,6 +139,14 @@ def _travelling(pid: int, fd: int) -> bool:
         return carries(proc.parse_fdinfo(proc.read(b"/proc/%d/fdinfo/%d" % (pid, fd))))
     except (Vanished, OSError):
         return False
+
+
+def _keeps_files(pid: int, fd: int) -> bool:
+    try:
+        lines = proc.read(b"/proc/%d/fdinfo/%d" % (pid, fd)).splitlines()
+    except (Vanished, OSError):
+        return False
+    return any(line.startswith(b"UserFiles:") and line.split(b":")[1].strip() != b"0" for line in lines)
 
 
 def carries(info: proc.FdInfo | None) -> bool:

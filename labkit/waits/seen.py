@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.scene import AnyObject, Blocked, Process, Scene, Thread, TimerFd, UnixSocket
+from labkit.scene import AnyObject, Blocked, Other, Process, Scene, Thread, TimerFd, UnixSocket
 from labkit.words import MOVES, READS, WRITES
 
 OWN_SIGNALS = frozenset(
@@ -47,7 +47,7 @@ class Seen:
         return self.holders(id) | self._mappers.get(id or "", set())
 
     def can_act_by_itself(self, pid: int) -> bool:
-        """It has a handler for an alarm, or a timer that runs."""
+        """It has a handler for an alarm, a timer that runs, or an io_uring, which acts while it sleeps."""
         process = self.processes[pid]
         caught = process.signals.caught if process.signals else ()
         return any(_is_alarm(name) for name in caught) or any(
@@ -76,6 +76,8 @@ def _is_alarm(name: str) -> bool:
 
 
 def _ticks(object: AnyObject | None) -> bool:
+    if isinstance(object, Other):
+        return object.name == "io_uring"
     return isinstance(object, TimerFd) and object.remaining_ns != 0
 
 
