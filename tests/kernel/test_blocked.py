@@ -169,6 +169,11 @@ ready()
     assert set(waiter.blocked.children or ()) == expected[which]
 
 
+def _all_asleep(scene: Scene) -> bool:
+    threads = scene.processes[0].threads
+    return len(threads) == 2 and all(thread.blocked is not None for thread in threads)
+
+
 def test_threads_are_listed_each_with_what_it_sleeps_in() -> None:
     source = """
 r, w = os.pipe()
@@ -177,7 +182,8 @@ ready()
 os.write(w, b"x")
 """
     with subject(source) as program:
-        scene = picture(program.pid, "read")
+        camera = XRay()
+        scene = until(lambda: camera.look(program.pid), _all_asleep)
         main, other = scene.processes[0].threads
     assert main.tid == scene.processes[0].pid
     assert other.blocked is not None
