@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sandboxes import ordinary_user
 
-from labkit import notebooks
+from labkit import checking, notebooks
 from labkit.errors import LabError
 from labkit.exercises import Course
 from labkit.grading.collecting import Submission, collect
@@ -89,6 +90,19 @@ def test_folders_without_end_are_left_alone(tmp_path: Path) -> None:
     subprocess.run(["rm", "-rf", str(tmp_path / "ann")], check=True)
 
 
+def test_a_folder_that_may_not_be_read_is_named(tmp_path: Path) -> None:
+    locked = hand_in(tmp_path / "in" / "ann" / "locked").parent
+    locked.chmod(0)
+    python, user = ordinary_user(tmp_path)
+    code = (
+        "from pathlib import Path; from labkit.grading.collecting import collect; "
+        f"print(collect(Path({str(tmp_path / 'in')!r}), set())[0].problems)"
+    )
+    ran = subprocess.run([python, "-c", code], capture_output=True, text=True, **user)
+    assert ran.stdout == "['The folder locked cannot be read: Permission denied.']\n", ran.stderr
+    locked.chmod(0o700)
+
+
 def test_more_notebooks_than_anybody_needs_are_said(tmp_path: Path) -> None:
     for number in range(201):
         hand_in(tmp_path / "ann", "", f"{number:03}.ipynb")
@@ -132,3 +146,25 @@ def test_learners_with_odd_names_get_their_marks(tmp_path: Path) -> None:
     assert f"{len(ODD_NAMES)} solved" in ran.stdout
     assert "Look at \\udcff nothing\\n: unreadable. There is no notebook" in ran.stdout
     assert len(os.listdir(out / "reports")) == len(os.listdir(out / "gradescope")) == len(ODD_NAMES) + 1
+
+
+def test_a_gradebook_that_cannot_be_written_gets_one_line_and_no_mark_is_lost(tmp_path: Path) -> None:
+    hand_in(tmp_path / "in" / "ann")
+    book = tmp_path / "out" / "gradebook.csv"
+    book.mkdir(parents=True)
+    argv = [sys.executable, "-m", "labkit", "grade", str(tmp_path / "in"), "-o", str(tmp_path / "out")]
+    ran = subprocess.run(argv, capture_output=True, text=True, cwd=COURSE.folder)
+    assert (ran.returncode, ran.stderr.count("\n")) == (2, 1), ran.stderr
+    assert "gradebook.csv" in ran.stderr
+    assert "Is a directory. What was judged is kept." in ran.stderr
+    book.rmdir()
+    ran = subprocess.run(argv, capture_output=True, text=True, cwd=COURSE.folder)
+    assert "0 answers judged" in ran.stdout, ran.stderr
+
+
+def test_half_a_character_can_be_checked_and_graded(tmp_path: Path) -> None:
+    path = hand_in(tmp_path / "ann", f"%%exercise {NAME}\n{RIGHT}# \ud800\n")
+    pristine = notebooks.read(COURSE.folder / "exercises" / "13_unix_sockets.ipynb")
+    filled = checking.put(pristine, notebooks.answers(notebooks.read(path)))
+    notebooks.write(path, filled)
+    assert "# ?" in only(tmp_path).answers[NAME]

@@ -43,12 +43,17 @@ def run(options: argparse.Namespace) -> int:
     if not options.no_sandbox:
         marking.require_sandbox()
     _out_folder(options.out)
-    with Journal(options.out / "journal.jsonl") as journal:
-        tasks, unjudged = marking.plan(course, submissions, exercises, journal)
-        with _progress(len(tasks)) as advance:
-            marking.mark_all(course, tasks, options.jobs, options.no_sandbox, _keeping(journal, advance))
-        marks = _in_order(journal, unjudged, submissions, exercises)
-    gradebook.write(options.out, marks)
+    try:
+        with Journal(options.out / "journal.jsonl") as journal:
+            tasks, unjudged = marking.plan(course, submissions, exercises, journal)
+            with _progress(len(tasks)) as advance:
+                marking.mark_all(course, tasks, options.jobs, options.no_sandbox, _keeping(journal, advance))
+            marks = _in_order(journal, unjudged, submissions, exercises)
+        gradebook.write(options.out, marks)
+    except OSError as error:
+        raise LabError(
+            f"{error.filename or options.out}: {error.strerror}. What was judged is kept."
+        ) from None
     print(gradebook.summary(marks), end="")
     done = f"{len(submissions)} learners, {len(tasks)} answers judged in {time.monotonic() - started:.1f} s"
     print(f"{done}: {options.out}/gradebook.csv")

@@ -70,8 +70,8 @@ def assigned(course: Course, submissions: list[Submission]) -> list[str]:
 
 def _submission(folder: Path, known: set[str], due: datetime.datetime | None) -> Submission:
     made = Submission(folder.name)
-    paths = list(itertools.islice(_notebooks(folder), MOST_NOTEBOOKS + 1))
-    if not paths:
+    paths = list(itertools.islice(_notebooks(folder, made.problems), MOST_NOTEBOOKS + 1))
+    if not paths and not made.problems:
         made.problems.append("There is no notebook in this folder.")
     if len(paths) > MOST_NOTEBOOKS:
         made.problems.append(f"There are more than {MOST_NOTEBOOKS} notebooks: only so many were read.")
@@ -82,25 +82,26 @@ def _submission(folder: Path, known: set[str], due: datetime.datetime | None) ->
     return made
 
 
-def _notebooks(folder: Path) -> Iterator[Path]:
+def _notebooks(folder: Path, problems: list[str]) -> Iterator[Path]:
     """The notebooks in a folder, its own first, then those of the folders in it."""
     places = [(folder, 0)]
     for count in range(MOST_FOLDERS):
         if count == len(places):
             return
         place, depth = places[count]
-        files, folders = _contents(place)
+        try:
+            files, folders = _contents(place)
+        except OSError as error:
+            problems.append(f"The folder {printable(place.name, 100)} cannot be read: {error.strerror}.")
+            continue
         yield from (place / name for name in files if name.endswith(".ipynb"))
         if depth < DEEPEST:
             places += [(place / name, depth + 1) for name in folders]
 
 
 def _contents(place: Path) -> tuple[list[str], list[str]]:
-    """The names of the regular files and of the folders in a folder; none where we may not look."""
-    try:
-        entries = sorted(os.scandir(place), key=lambda entry: entry.name)
-    except OSError:
-        return [], []
+    """The names of the regular files and of the folders in a folder."""
+    entries = sorted(os.scandir(place), key=lambda entry: entry.name)
     entries = [entry for entry in entries if not entry.name.startswith(".")]
     files = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
     return files, [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
