@@ -36,7 +36,7 @@ def untouched() -> dict[str, str]:
     """
     listed = _git("ls-files", "--stage", "-z", "--", *(f"{folder}/*.ipynb" for folder in FOLDERS))
     changed = set(_git("diff", "--name-only", "-z", "HEAD", "--", *FOLDERS))
-    found = dict(reversed(line.split("\t", 1)) for line in listed)
+    found = {path: stage for stage, path in (line.split("\t", 1) for line in listed)}
     return {path: stage.split()[1] for path, stage in found.items() if path not in changed}
 
 
