@@ -157,6 +157,19 @@ def test_an_answers_own_words_are_cut_and_made_visible_also_where_a_check_quotes
     assert len(said.text()) < 2000
 
 
+def test_what_the_judge_has_in_its_environment_is_no_business_of_an_answers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SOME_TOKEN", "xyzzy")
+    said = report(
+        "repeats",
+        "import os\ndef f():\n    seen = ''\n    for pid in filter(str.isdigit, os.listdir('/proc')):\n"
+        "        try: seen += open(f'/proc/{pid}/environ').read()\n        except OSError: pass\n"
+        "    return f\"{'PATH=' in seen} {'xyzzy' in seen}\"",
+    )
+    assert said.results[0].seen == "It returned True False."
+
+
 @pytest.mark.parametrize(
     ("kind", "right"),
     [("ValueError", True), ("Mine", True), ("json.JSONDecodeError('', '', 0)", False), ("Other", False)],

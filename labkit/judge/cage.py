@@ -117,6 +117,7 @@ class Cage:
             fds = [control, *fds]
             return subprocess.Popen(
                 argv, stdin=null, stdout=null, stderr=null, pass_fds=fds, start_new_session=True, cwd="/",
+                env=_environment(),
                 preexec_fn=syscalls.default_signals,  # noqa: PLW1509 (whoever judges has one thread)
             )  # fmt: skip
 
@@ -277,6 +278,12 @@ def _built(wall: Wall) -> Iterator[tuple[list[str], list[int]]]:
 def _libraries() -> list[str]:
     """Where an answer's imports are looked for, besides Python's own library: found once, here, by us."""
     return [path for path in sys.path if path.endswith("-packages")] + [str(PACKAGE.parent)]
+
+
+def _environment() -> dict[str, str]:
+    """What a room needs of ours; an answer can read all that its room's first processes were given."""
+    kept = ("PATH", "LANG", "LD_LIBRARY_PATH")
+    return {name: os.environ[name] for name in kept if name in os.environ}
 
 
 def _pair() -> tuple[socket.socket, socket.socket]:
