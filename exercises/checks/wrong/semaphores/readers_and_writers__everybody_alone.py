@@ -1,5 +1,5 @@
-# fails: lets readers in together
-# hears: In no order are two readers in at the same time
+# fails: lets a reader in while another is there
+# hears: only another reader was in
 def reader(room, read):
     room.acquire(delta=3)
     read()
