@@ -23,6 +23,9 @@ SEMAPHORES = frozenset({"semop", "semtimedop"})
 SIGNALS = frozenset({"pause", "rt_sigsuspend", "sigsuspend", "rt_sigtimedwait", "sigwait", "sigwaitinfo"})
 SLEEPS = frozenset({"nanosleep", "clock_nanosleep", "sleep", "usleep"})
 
+EMPTY_MESSAGE = "a message of 0 bytes is the first to be received"
+"""A note: without it, an empty message and none would look the same."""
+
 _ABOUT = {
     "accept": "for a connection", "accept4": "for a connection", "connect": "to be connected",
     "msgrcv": "for a message", "mq_receive": "for a message", "mq_timedreceive": "for a message",

@@ -34,6 +34,7 @@ from labkit.scene import (
     UnixSocket,
 )
 from labkit.words import (
+    EMPTY_MESSAGE,
     content,
     count,
     duration,
@@ -146,6 +147,8 @@ def _unix(socket: UnixSocket, scene: Scene) -> Label:
     if socket.in_flight:
         rows.append(f"{count(socket.in_flight, 'descriptor')} in flight in the messages waiting here")
     amount = _to_receive(socket.queued)
+    if not socket.queued and EMPTY_MESSAGE in socket.notes:
+        amount = "0 bytes to receive"
     return Label(
         _title(socket), ", ".join(words), None, amount, _bytes(socket.head, socket.queued or 0), tuple(rows)
     )
@@ -160,7 +163,7 @@ def _to_receive(queued: int | None) -> str:
 def _inet(socket: InetSocket, scene: Scene) -> Label:
     way = " → ".join(printable(end) for end in (socket.local, socket.remote) if end)
     words = ", ".join(word for word in (socket.protocol, socket.state, way) if word)
-    if socket.state in ("listening", "listen"):
+    if (socket.state or "").lower() in ("listening", "listen"):
         level, amount = _listening(socket.waiting, socket.backlog)
         return Label(_title(socket), words, level, amount)
     rows = [f"its other end is {printable(socket.peer)}"] if socket.peer else []

@@ -14,6 +14,7 @@ from labkit.kernel.sockets import InetFacts, UnixFacts
 from labkit.look import Held, Look, departed
 from labkit.look.internet import Internet
 from labkit.scene import Other, UnixSocket
+from labkit.words import EMPTY_MESSAGE
 
 Rows = dict[int, list[Held]]
 """Inode -> the descriptors that are open on it."""
@@ -101,7 +102,7 @@ class _Network:
                 self._read_otherwise(inode, rows)
 
     def _with_head(self, facts: UnixFacts, rows: list[Held]) -> UnixFacts:
-        if not facts.queued:
+        if not facts.queued and not _may_hold_an_empty_message(facts):
             return facts
         for row in rows:
             try:
@@ -241,7 +242,14 @@ def _unix_name(id: str, facts: UnixFacts) -> str:
     return facts.path
 
 
+def _may_hold_an_empty_message(facts: UnixFacts) -> bool:
+    """Only of datagram sockets: a copy of another kind would put off the end that its peer sees."""
+    return facts.type == "dgram" and facts.state in ("connected", "unconnected") and not facts.shutdown
+
+
 def _first_message(facts: UnixFacts) -> str:
+    if not facts.first:
+        return EMPTY_MESSAGE
     if facts.type == "dgram":
         return (
             f"the first message has {facts.first} bytes; the kernel does not show how many more wait, "

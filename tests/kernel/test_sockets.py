@@ -11,9 +11,11 @@ from hypothesis import strategies as st
 from sandboxes import like_docker
 from subjects import held, picture, run, seen_by, subject, until
 
+from labkit.draw import text
 from labkit.kernel import sockets
 from labkit.kernel.sock_diag import SockDiag
 from labkit.scene import Scene
+from labkit.words import EMPTY_MESSAGE
 from labkit.xray import XRay
 
 needs_ss = pytest.mark.skipif(shutil.which("ss") is None, reason="ss is not installed")
@@ -65,6 +67,32 @@ def test_pairs_show_peers_bytes_and_first_messages():
         assert ends["d"].notes == ("messages keep their boundaries: the first has 3 of these 8 bytes",)
         assert (ends["f"].type, ends["f"].queued, ends["f"].head) == ("dgram", 5, b"first")
         assert "first message has 5 bytes" in ends["f"].notes[0]
+
+
+def test_a_datagram_of_no_bytes_is_not_nothing():
+    source = "a, b = socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM); a.send(b''); a.send(b'more')\n"
+    with subject(source + "ready(full=b.fileno(), empty=a.fileno())") as program:
+        scene = picture(program.pid)
+        full, empty = (held(scene, program.pid, program.facts[end]) for end in ("full", "empty"))
+    assert (full.queued, full.head, full.notes) == (
+        0,
+        b"",
+        ("a message of 0 bytes is the first to be received",),
+    )
+    assert (empty.queued, empty.notes) == (0, ())
+    assert "0 bytes to receive" in text(scene)
+
+
+def test_a_tcp_listener_s_line_is_told():
+    source = """
+door = socket.create_server(("127.0.0.1", 0), backlog=5)
+guests = [socket.create_connection(door.getsockname()) for _ in range(2)]
+ready()
+"""
+    with subject(source) as program:
+        said = text(picture(program.pid))
+    assert "2 connections waiting, backlog 5" in said
+    assert "bytes to receive: not visible here" not in said
 
 
 @needs_ss
