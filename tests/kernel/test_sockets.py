@@ -74,11 +74,7 @@ def test_a_datagram_of_no_bytes_is_not_nothing():
     with subject(source + "ready(full=b.fileno(), empty=a.fileno())") as program:
         scene = picture(program.pid)
         full, empty = (held(scene, program.pid, program.facts[end]) for end in ("full", "empty"))
-    assert (full.queued, full.head, full.notes) == (
-        0,
-        b"",
-        ("a message of 0 bytes is the first to be received",),
-    )
+    assert (full.queued, full.head, full.notes) == (0, b"", (EMPTY_MESSAGE,))
     assert (empty.queued, empty.notes) == (0, ())
     assert "0 bytes to receive" in text(scene)
 
