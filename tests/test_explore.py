@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from math import comb
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import pytest
 import sysv_ipc
 from stage import c, explored, outputs, python, shell
 
+import labkit
 from labkit.camera import replay
 from labkit.exploration import Exploration
 from labkit.explore.workers import Worker
@@ -397,3 +400,37 @@ def test_a_traceback_is_the_programs_own():
     assert outcome.output == "".join(
         piece.text for piece in replay([program], explored(program), outcome).output
     )
+
+
+REACH = """
+import os, sys
+from labkit.explore.warm import Spawner, Warm
+from labkit.programs import Command, python
+for kind, command in ((Spawner, Command(("/bin/true",))), (Warm, python("pass"))):
+    starter = kind(command)
+    (go, _), null = os.pipe(), os.open("/dev/null", os.O_RDWR)
+    born = starter.fork([go, null, null, null])
+    for pid in (starter._process.pid, born):
+        try:
+            os.close(os.open(f"/proc/{pid}/mem", os.O_RDONLY))
+            print("open")
+        except PermissionError:
+            print("closed")
+    os.kill(born, 9)
+    while os.path.exists(f"/proc/{born}"):
+        pass
+    starter.close()
+"""
+
+
+def test_no_program_can_reach_into_what_starts_it():
+    """It has the same user, and lives on from run to run."""
+    argv, paths = [sys.executable], [str(Path(labkit.__file__).parent.parent)]
+    if os.geteuid() == 0:  # root may reach into everything
+        ids = ("--reuid=65534", "--regid=65534", "--clear-groups", "--inh-caps=-all")
+        argv = ["setpriv", *ids, "/usr/bin/python3"]
+        paths.append(str(Path(sysv_ipc.__file__).parent))
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join(paths), "HOME": "/tmp"}
+    env.pop("LABKIT_SCRATCH", None)
+    said = subprocess.run([*argv, "-c", REACH], env=env, capture_output=True, text=True, check=False)
+    assert said.stdout.split() == ["closed", "open"] * 2, said.stderr

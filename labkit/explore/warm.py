@@ -18,6 +18,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from labkit.conductor.start import FILTER, find_program, own_processor
+from labkit.errors import LabError
 from labkit.kernel import ptrace, syscalls
 from labkit.programs import LAUNCHER, Command
 
@@ -61,7 +62,7 @@ class Spawner:
         self._socket.sendmsg([b"!"], rights)
         data = self._socket.recv(4)
         if len(data) < 4:
-            raise ChildProcessError("what starts the program has ended")
+            raise LabError("What starts the programs has ended, and with it the exploration.")
         pid: int = struct.unpack("=i", data)[0]
         return pid
 

@@ -17,7 +17,8 @@ def _serve(control, marker, access):
     import struct
 
     socket = _socket.socket(fileno=control)
-    go_under_filter = _filter(socket.recv(65536))
+    go_under_filter, may_be_traced = _calls(socket.recv(65536))
+    may_be_traced(0)  # no program of the same user may trace this process: it lives on, they end
     gc.freeze()  # what is here now is never looked through again: a child shares the memory it lies in
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     while True:
@@ -25,18 +26,21 @@ def _serve(control, marker, access):
         if not word:
             os._exit(0)
         given = struct.unpack("4i", ancillary[0][2])
-        pid = os.fork()
-        if pid == 0:
+        if os.fork() == 0:
+            may_be_traced(1)
+            socket.send(struct.pack("=i", os.getpid()))
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
             _become(given, go_under_filter)
             return
         for fd in given:
             os.close(fd)
-        socket.send(struct.pack("=i", pid))
 
 
-def _filter(code):
-    """What puts its caller under this filter. `ctypes` itself would be much to carry into each program."""
+def _calls(code):
+    """What puts its caller under this filter, and what says whether it may be traced (PR_SET_DUMPABLE).
+
+    `ctypes` itself would be much to carry into each program.
+    """
     import _ctypes
     import array
     import struct
@@ -49,7 +53,10 @@ def _filter(code):
         _ctypes.call_function(prctl, (38, 1, 0, 0, 0))
         return kept and _ctypes.call_function(prctl, (22, 2, header, 0, 0)) == 0
 
-    return go_under_filter
+    def may_be_traced(yes):
+        _ctypes.call_function(prctl, (4, yes, 0, 0, 0))
+
+    return go_under_filter, may_be_traced
 
 
 def _become(given, go_under_filter):
