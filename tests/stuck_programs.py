@@ -268,3 +268,10 @@ NAMELESS_QUEUES = """
     me = os.fork() == 0
     queues[me].receive()
 """
+CROSSED_COUNTERS = """
+    import os
+    counters = [os.eventfd(0), os.eventfd(0)]
+    me = os.fork() == 0
+    os.eventfd_read(counters[me])
+    os.eventfd_write(counters[not me], 1)
+"""

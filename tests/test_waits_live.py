@@ -21,6 +21,7 @@ from stuck_programs import (
     BOTH_READ,
     BOTH_SPLICE,
     BOTH_WRITE,
+    CROSSED_COUNTERS,
     CROSSED_FLOCKS,
     CROSSED_SET,
     CROSSED_SHARED,
@@ -77,6 +78,7 @@ HANGS = {
     "a poll for the end of a child": (POLLS_PIDFD, FAMILY, "for `child` to end; `child` waits in read(3)"),
     "two private queues": (PRIVATE_QUEUES, FAMILY, "and only `child` could send one"),
     "two queues without a name": (NAMELESS_QUEUES, FAMILY, "and only `child` or it itself could send one"),
+    "two eventfds": (CROSSED_COUNTERS, FAMILY, "which only `child` or it itself could count up"),
     "a vfork whose child waits for its parent": (VFORKED, FAMILY, "`parent` waits in vfork for `child` to"),
 }  # fmt: skip
 

@@ -86,7 +86,15 @@ def _eventfd(look: Look, id: str) -> bool | None:
     link = b"anon_inode:[eventfd]"
     if any(_is_eventfd(pid, fd, identity) for pid, fd in look.outside.holders(link)):
         return True
-    return look.outside.others(b"", made_inside=False)
+    return look.outside.others(b"", made_inside=_parents_have_none(look))
+
+
+def _parents_have_none(look: Look) -> bool:
+    """Were the tables of all who started the picture's programs seen? What came from further up would
+    have gone through them: so, as of a pipe with both its sides in the picture, it was made there."""
+    parents = {seen.stat.ppid for seen in look.seen.values()} - set(look.seen)
+    tables = look.outside.scan().tables
+    return all(pid in tables and not tables[pid].hidden for pid in parents)
 
 
 def _is_eventfd(pid: int, fd: int, identity: object) -> bool:
