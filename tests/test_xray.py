@@ -424,7 +424,7 @@ def test_no_deadlock_while_somebody_outside_can_write() -> None:
         with subject(
             f"def work():\n    os.read({read}, 1)\nchild(work); ready()", pass_fds=(read, write)
         ) as program:
-            scene = picture(program.pid, "read")
+            scene = picture(program.pid, "read", "read")
             assert scene.processes[1].blocked is not None
             assert scene.deadlocks == ()
     finally:
