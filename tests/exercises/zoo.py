@@ -167,6 +167,63 @@ while True:
     except OSError: pass
 def write_all(fd, data): pass
 """,
+    "a chain of forks, never the same process": """
+import os
+def write_all(fd, data):
+    for n in range(3):
+        if os.fork() == 0:
+            os.setsid()
+            while True:
+                if os.fork(): os._exit(0)
+""",
+    "children that talk when it has gone": """
+import os
+def write_all(fd, data):
+    for n in range(6):
+        if os.fork() == 0:
+            while True:
+                for other in (1, *range(200, 206)):
+                    try: os.write(other, b".{}" + b" " * 30000)
+                    except OSError: pass
+    os._exit(0)
+""",
+    "all pipes there are": """
+import fcntl, os, time
+def write_all(fd, data):
+    for n in range(40):
+        if os.fork() == 0:
+            kept = []
+            while True:
+                try:
+                    kept.append(os.pipe())
+                    fcntl.fcntl(kept[-1][1], 1031, 1 << 20)
+                except OSError: time.sleep(0.1)
+    time.sleep(60)
+""",
+    "patches the nursery's memory": """
+import os, re
+def write_all(fd, data):
+    with open(f"/proc/{os.getppid()}/maps") as maps: lines = [l.split()[0] for l in maps if "rw-p" in l]
+    with open(f"/proc/{os.getppid()}/mem", "r+b", 0) as memory:
+        for line in lines:
+            start, end = (int(word, 16) for word in line.split("-"))
+            memory.seek(start)
+            for found in re.finditer(b"returned|raised|missing", memory.read(end - start)):
+                memory.seek(start + found.start()); memory.write(b"xxxxxx")
+""",
+    "speaks on the nursery's socket": """
+import ctypes, os, socket
+libc = ctypes.CDLL(None)
+def write_all(fd, data):
+    pidfd = libc.syscall(434, os.getppid(), 0)
+    for number in range(3, 40):
+        copy = libc.syscall(438, pidfd, number, 0)
+        if copy > 0:
+            try:
+                with socket.socket(fileno=copy) as theirs:
+                    for n in range(1000): theirs.send(b"hello", socket.MSG_DONTWAIT)
+            except OSError: pass
+""",
     "memory bomb": """
 import os
 for n in range(6): os.fork()
