@@ -246,6 +246,7 @@ def test_closing_a_view_ends_its_thread_and_its_comm() -> None:
 
 def test_a_view_that_nobody_keeps_is_closed_without_waiting_for_anybody() -> None:
     shown = view.show(sample_scenes.pipe())
+    shown.on_closed = lambda: view._feed.remove(shown)
     view._feed.remove(shown)
     with view._feed._changed:
         collector = threading.Thread(target=shown.close)
