@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -362,3 +363,21 @@ def f():
     seen = report("function", text).results[0].seen
     assert seen.startswith("It never ends: "), seen
     assert "`f` waits in wait4 for `f/child`" in seen
+
+
+def has_landlock() -> bool:
+    return ctypes.CDLL(None).syscall(444, None, 0, 1) > 0
+
+
+@pytest.mark.skipif(not has_landlock(), reason="this kernel has no Landlock")
+def test_a_part_reaches_neither_the_referee_nor_another_part() -> None:
+    """Who could write into the referee's memory could tell its story."""
+    text = (
+        "\nimport os\ndef work(gate, use):\n"
+        "    others = {int(pid) for pid in os.listdir('/proc') if pid.isdigit()} - {os.getpid()}\n"
+        "    def reached(pid):\n        try: return bool(open(f'/proc/{pid}/mem', 'r+b'))\n"
+        "        except OSError: return False\n"
+        "    raise ValueError(f'{os.getppid() in others} {any(map(reached, others))}')\n"
+    )
+    report = judge(COURSE, "semaphores/mutual_exclusion", text)
+    assert "ValueError: True False" in report.results[0].picture
