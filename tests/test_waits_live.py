@@ -404,10 +404,16 @@ def test_a_finding_is_gone_when_a_signal_has_ended_one_of_them(start: Callable[[
 PASSES = """
 a, b = socket.socketpair()
 socket.send_fds(a, [b"x"], [0])
+if sys.argv[1:] != ["open"]: a.close()
 ready()
 socket.recv_fds(b, 1, 1)
 ready()
 """
+
+
+def test_what_strangers_pass_to_one_another_hides_nothing(start: Callable[[str], int]) -> None:
+    with subject(PASSES.replace("sys.argv[1:]", '["open"]')):
+        look_until(XRay(), start(BOTH_READ), lambda scene: scene.deadlocks)
 
 
 def test_a_descriptor_that_is_on_its_way_elsewhere_only_puts_a_finding_off(

@@ -15,10 +15,12 @@ anything is claimed because of it. A single picture always asks anew.
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Hashable
 from typing import TYPE_CHECKING
 
+from labkit.errors import NotVisible
 from labkit.kernel import rights
 from labkit.look import relatives
 from labkit.look.scan import KEPT_NS, Holder, Scan, carries, scan
@@ -92,6 +94,19 @@ class Outside:
     def _hidden_inside(self) -> bool:
         return any(rows is None for rows in self._look.held.values())
 
+    def _comes_from_here(self) -> bool:
+        """May what travels in a socket outside have been sent by one of the picture, or its parent?"""
+        carriers = [int(link[8:-1]) for link in self.scan().carriers()]
+        return bool(carriers) and not all(self._is_strangers(peer) for peer in _peers(carriers))
+
+    def _is_strangers(self, socket: int) -> bool:
+        """Is this end, the sender's, still open, and only with processes that never had what is ours?"""
+        link = b"socket:[%d]" % socket
+        parents = {seen.stat.ppid for seen in self._look.seen.values()}
+        rows = (row for table in self._look.held.values() for row in table or ())
+        senders = [pid for pid, _ in self.holders(link)]
+        return bool(senders) and parents.isdisjoint(senders) and all(row.link != link for row in rows)
+
     @property
     def in_flight_seen(self) -> bool:
         """Was it asked for, and was one?"""
@@ -106,6 +121,18 @@ class Outside:
             rows = [row for table in self._look.held.values() for row in table or ()]
             sockets = [row for row in rows if row.link.startswith(b"socket:[")]
             self._in_flight = any(carries(row.info) for row in sockets) or (
-                self.fresh and (self.scan().in_flight() or self.scan().registered())
+                self.fresh and (self._comes_from_here() or self.scan().registered())
             )
         return self._in_flight
+
+
+def _peers(sockets: list[int]) -> list[int]:
+    """The number of each one's other end; 0 where there is none, or it is not told."""
+    from labkit.kernel.sock_diag import SockDiag
+
+    try:
+        with SockDiag.of(os.getpid()) as diag:
+            told = diag.unix(sockets)
+    except (NotVisible, OSError):
+        told = {}
+    return [(told[socket].peer if socket in told else None) or 0 for socket in sockets]

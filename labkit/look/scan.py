@@ -61,11 +61,10 @@ class Scan:
                 continue
             files.setdefault((found.st_dev, found.st_ino), []).append((pid, fd))
 
-    def in_flight(self) -> bool:
-        """Do descriptors travel in a socket that somebody outside holds?"""
-        return any(
-            _travelling(*holders[0]) for link, holders in self.links.items() if link.startswith(b"socket:[")
-        )
+    def carriers(self) -> list[bytes]:
+        """The links of the outsiders' sockets in which descriptors travel."""
+        sockets = [link for link in self.links if link.startswith(b"socket:[")]
+        return [link for link in sockets if _travelling(*self.links[link][0])]
 
     def registered(self) -> bool:
         """Does somebody outside keep descriptors in an io_uring, where no table shows them?"""
