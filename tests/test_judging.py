@@ -370,6 +370,17 @@ def has_landlock() -> bool:
 
 
 @pytest.mark.skipif(not has_landlock(), reason="this kernel has no Landlock")
+def test_an_answer_reaches_neither_its_nursery_nor_a_partner() -> None:
+    text = (
+        "import os\ndef f(*_):\n    reached = []\n    for pid in filter(str.isdigit, os.listdir('/proc')):\n"
+        "        try: open(f'/proc/{pid}/mem', 'r+b'); reached.append(int(pid))\n"
+        "        except OSError: pass\n"
+        "    raise ValueError(f'{reached == [os.getpid()]}')"
+    )
+    assert "ValueError: True" in first("meeting", text)
+
+
+@pytest.mark.skipif(not has_landlock(), reason="this kernel has no Landlock")
 def test_a_part_reaches_neither_the_referee_nor_another_part() -> None:
     """Who could write into the referee's memory could tell its story."""
     text = (

@@ -9,7 +9,7 @@ given…]. The child says hello on `claims` (the Linux kernel adds its true pid)
 gets the given descriptors as 3, 4, 5…
 
 It starts for every exercise of every learner, so it runs with `python -S` (where libraries are, it is
-told) and imports nothing that is written in Python, but for `os`: a third of the time.
+told) and imports nothing that is written in Python, but for `os` and `ctypes`: a third of the time.
 """
 
 # mypy: ignore-errors
@@ -18,6 +18,7 @@ import _signal
 import _socket
 import atexit
 import binascii
+import ctypes
 import fcntl
 import marshal
 import os
@@ -25,6 +26,7 @@ import resource
 import sys
 import types
 
+_libc = ctypes.CDLL(None)
 CELL = "your cell"
 FIXED = 5
 HIGH = 200
@@ -73,9 +75,18 @@ def _child(fds: list[int]) -> None:
         job, claims = _arranged(fds)
         claims.send(b"hello")
         if claims.recv(16) == b"go":
+            _apart()
             status = _perform(job, Claims(claims.fileno()))
     finally:
         os._exit(status)
+
+
+def _apart() -> None:
+    """Reach no process but those that are started from now on (landlock(7)); where the kernel can do that."""
+    domain = _libc.syscall(444, b"\0\x08" + bytes(6), 8, 0)  # it will make no block devices
+    if domain >= 0:
+        _libc.syscall(446, domain, 0)
+        os.close(domain)
 
 
 def _arranged(fds: list[int]) -> tuple[dict, _socket.socket]:
