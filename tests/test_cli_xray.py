@@ -246,6 +246,14 @@ def test_follow_ends_with_ctrl_c_and_says_whether_there_is_a_deadlock() -> None:
         assert b"Traceback" not in rest
 
 
+def test_follow_that_is_told_to_end_gives_the_cursor_back() -> None:
+    with running(STUCK) as pid, following(pid) as (program, terminal):
+        read_until(terminal, b"DEADLOCK")
+        program.terminate()
+        assert drained(terminal).endswith(b"\x1b[?25h")
+        assert program.wait(SECONDS) == 143
+
+
 def test_plain_pictures_do_not_load_what_only_follow_needs() -> None:
     code = f"import sys; from labkit.cli import main; main(['xray', '{os.getpid()}']); print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

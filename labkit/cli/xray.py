@@ -89,6 +89,7 @@ def _news_first(scene: Scene) -> str:
 
 def _follow(pids: list[int], all_objects: bool) -> Scene:
     """Draw what is so, in place, until all of them have ended or Ctrl-C is pressed."""
+    import signal
     import threading
 
     from rich.console import Console
@@ -101,6 +102,7 @@ def _follow(pids: list[int], all_objects: bool) -> Scene:
     scene = camera.look(*pids)
     pause = threading.Event()
     console = Console(highlight=False, soft_wrap=True)
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the cursor comes back
     with Live(console=console, auto_refresh=False, vertical_overflow="ellipsis") as screen:
         try:
             while any(process.state not in ("zombie", "dead") for process in scene.processes):
