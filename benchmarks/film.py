@@ -1,7 +1,11 @@
-"""A film of a program of 10,000 pipe calls, scenes included, against `strace` of the same calls."""
+"""A film of a program of 10,000 pipe calls, scenes included, against `strace` of the same calls.
+
+`strace on one`: strace and its program on one processor, as a film and its programs are.
+"""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -33,9 +37,12 @@ def main() -> int:
             f"trace={','.join(CALLS)}",
             *argv,
         ]
-        times: dict[str, list[float]] = {"strace": [], "film": [], "film without scenes": []}
+        names = ("strace", "strace on one", "film", "film without scenes")
+        times: dict[str, list[float]] = {name: [] for name in names}
+        one = ["taskset", "-c", str(min(os.sched_getaffinity(0)))]
         for _ in range(ROUNDS):
             times["strace"].append(seconds(lambda: subprocess.run(traced, check=True)))
+            times["strace on one"].append(seconds(lambda: subprocess.run([*one, *traced], check=True)))
             for name, scenes in (("film", True), ("film without scenes", False)):
                 options = Options(scenes=scenes, frames=10**6)
                 times[name].append(seconds(lambda: record([Command(argv)], options)))  # noqa: B023
