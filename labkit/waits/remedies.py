@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from labkit.scene import Memory, SysvShm
 from labkit.waits.clauses import ends, is_lock, reads, sleeps_on_word, takes, waits_for_children
 from labkit.waits.enablers import Ending
 from labkit.waits.seen import Seen
@@ -96,8 +97,19 @@ def _one_after_the_other(seen: Seen, knot: list[Ending]) -> str:
 
 
 def _release_first(seen: Seen, knot: list[Ending], alone: bool, they: str) -> str:
+    if any(isinstance(seen.objects.get(e.blocked.object or ""), (Memory, SysvShm)) for e in knot):
+        return _some_word(alone)
     if not alone:
         return f"let {they} of them take these in the same order"
     if any(sleeps_on_word(seen, e) for e in knot) and len(seen.live[knot[0].pid]) > 1:
         return "release each lock before taking it again, and take locks in the same order in every thread"
     return "release it before taking it again"
+
+
+def _some_word(alone: bool) -> str:
+    """A word in shared memory may be a mutex, a condition or a barrier: the kernel does not know."""
+    if alone:
+        return "release it before taking it again, and before the one who holds it ends"
+    return (
+        "take locks in the same order everywhere; if it is no lock, let one wake the others before it waits"
+    )
