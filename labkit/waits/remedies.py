@@ -110,6 +110,4 @@ def _some_word(alone: bool) -> str:
     """A word in shared memory may be a mutex, a condition or a barrier: the kernel does not know."""
     if alone:
         return "release it before taking it again, and before the one who holds it ends"
-    return (
-        "take locks in the same order everywhere; if it is no lock, let one wake the others before it waits"
-    )
+    return "take locks in the same order everywhere; if it is no lock, let one wake the rest before it waits"
