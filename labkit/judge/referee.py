@@ -18,7 +18,8 @@ them without `use()` has not gained anything: they are two calls, and others can
 more than one are forbidden, and each part is in a Landlock domain, so that it cannot speak for the referee
 (where the kernel has none, an answer that writes into the referee's memory could). When all have ended, the
 referee reads what was said, and by whom. A part closes nothing of ours: to a conductor a close of a socket is
-a step that could matter to everybody, and one more in each part makes thirty times as many orders.
+a step that could matter to everybody, and one more in each part makes thirty times as many orders. So does
+the end of one who holds a domain's descriptor: where nothing is said, only how all ends counts, and none is.
 """
 
 from __future__ import annotations
@@ -188,7 +189,7 @@ def main():
         heard, said = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         heard.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
     forbid(*job["forbidden"])
-    domain = new_domain()
+    domain = new_domain() if said else -1
     nowhere, pids = os.open(os.devnull, os.O_WRONLY), []
     for _, function, arguments in job["parts"]:
         pids.append(os.fork())
