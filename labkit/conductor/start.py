@@ -59,7 +59,8 @@ def check_proc() -> None:
 def own_processor() -> int:
     """The processor that this process leads programs on: they, and all that starts them, belong there."""
     allowed = os.sched_getaffinity(0)
-    return sorted(allowed)[os.getpid() % len(allowed)]
+    room = os.stat("/proc/self/ns/pid").st_ino * 2654435761 >> 16  # in every room the pids are the same
+    return sorted(allowed)[(os.getpid() + room) % len(allowed)]
 
 
 def filled_pipe(text: str) -> int:

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
 MOST = 60, 1500
 """Schedules after which an exploration stops. A few are enough to find most mistakes."""
-SECONDS = 15
+SECONDS = 40
 """The longest that one schedule may take, on a busy machine too."""
 SHOWN = 16
 """The most steps of an order that are shown."""
