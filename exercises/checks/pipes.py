@@ -85,6 +85,7 @@ def _at_rest(answer, asked):
         return sorted(calls) == ["pause", "pause", "read"]
 
     answer.wait(at_rest, hang=False)
+    at_rest()  # once more: a table may have been read before its process came to rest
     found = asked(scenes[0])
     for process in scenes[0].processes:
         with contextlib.suppress(ProcessLookupError):
