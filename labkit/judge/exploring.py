@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from labkit.exploration import Exploration
     from labkit.programs import Command
 
-_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 47, 4
 FOLDER = "work"
 """The folder that the programs work in, below the conductor's scratch folder."""
 
@@ -92,7 +91,7 @@ def _environment() -> dict[str, str]:
 def main() -> None:
     """Explore what the job says; write an Exploration, or a problem."""
     syscalls.die_with_parent(signal.SIGKILL)
-    syscalls.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL)
+    syscalls.clear_ambient()
     syscalls.become_subreaper()
     report = os.fdopen(int(sys.argv[1]), "w")
     os.set_inheritable(report.fileno(), False)

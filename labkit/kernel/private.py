@@ -20,9 +20,9 @@ import ctypes
 import os
 from typing import Final
 
-from labkit.kernel.syscalls import unshare
+from labkit.kernel.syscalls import CLONE_NEWUSER, unshare
 
-_NEWNS, _NEWIPC, _NEWUSER = 0x00020000, 0x08000000, 0x10000000
+_NEWNS, _NEWIPC = 0x00020000, 0x08000000
 _REC, _PRIVATE = 0x4000, 0x40000
 SHM: Final = "/dev/shm"
 
@@ -54,7 +54,7 @@ def can_be_separate() -> bool:
 
 def _as_own_root() -> None:
     uid, gid = os.geteuid(), os.getegid()
-    unshare(_NEWUSER | _NEWIPC | _NEWNS)
+    unshare(CLONE_NEWUSER | _NEWIPC | _NEWNS)
     for name, text in (("setgroups", "deny"), ("uid_map", f"{uid} {uid} 1"), ("gid_map", f"{gid} {gid} 1")):
         with open(f"/proc/self/{name}", "w", encoding="ascii") as file:
             file.write(text)
