@@ -21,6 +21,8 @@ HIDDEN_S = 1.0
 """A view that cannot be seen gets a picture this often."""
 QUIET_S = 0.3
 """A picture that has not changed for so long, with everybody asleep, has come to rest."""
+NEWS_S = 5.0
+"""Within so long the notebook hears of the end of a program that a picture no longer shows."""
 
 
 class Feed:
@@ -105,7 +107,13 @@ class Feed:
     def _end(self, view: View, names: tuple[str, ...]) -> None:
         from labkit.supervisor import current
 
-        programs = current().programs() if current() else []  # type: ignore[union-attr]
+        supervisor = current()
+        programs = supervisor.programs() if supervisor else []
+        if supervisor is not None:
+            # A picture may be faster than the news that a program in the last one has ended.
+            shown = {p["pid"] for p in view.feed["scene"]["processes"]}
+            ending_now = [p for p in programs if p.pid in shown]
+            supervisor.wait_for(lambda: not any(p.alive for p in ending_now), NEWS_S)
         view.endings = tuple(
             f"{p.name} {ending(p.status)}" for p in programs if not p.alive and (not names or p.name in names)
         )

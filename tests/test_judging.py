@@ -256,6 +256,25 @@ for result in judging.results(course.exercise("made_up/function"), text, walls=i
     assert ran.stdout == EXPECTED
 
 
+def test_in_a_notebook_an_answer_works_in_its_scratch_folder_which_goes_when_the_notebook_is_killed(
+    tmp_path: Path,
+) -> None:
+    code = """
+import os
+from labkit.judge.cage import Cage
+from labkit.judge.sandbox import Wall
+from labkit.kernel import syscalls
+syscalls.become_subreaper()
+cage = Cage(Wall("none"))
+print(os.path.dirname(cage.folders.base))
+cage.close()
+"""
+    scratch = tmp_path / "scratch"
+    environment = os.environ | {"LABKIT_SCRATCH": str(scratch)}
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert (ran.stdout, ran.stderr) == (f"{scratch}\n", "")
+
+
 EXPECTED = """\
 ✓ returns 42 [2/2]
 ✗ leaves nothing behind: It left the file `left`. [0/1]

@@ -20,6 +20,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
+from labkit import names
 from labkit.errors import LabError, Vanished
 from labkit.judge import folders
 from labkit.judge.exploring import Exploring
@@ -136,7 +137,9 @@ class Cage:
             if self.wall.own_files:
                 self._folders = folders.in_room(self.nursery_pid, self.wall.uid)
             else:
-                self._base = tempfile.mkdtemp(prefix="labkit-answer-")
+                # In a notebook its scratch folder goes with it, whoever is killed.
+                scratch = names.folder() if names.SCRATCH in os.environ else None
+                self._base = tempfile.mkdtemp(prefix="answer-", dir=scratch)
                 self._folders = folders.on_host(self._base)
         return self._folders
 
