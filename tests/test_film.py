@@ -330,7 +330,7 @@ COMMANDS = [
     "awk 'BEGIN { print 1 | \"cat\" }'",
     "sed -n 1p /etc/passwd | tr a-z A-Z",
     "sh -c 'sh -c \"exit 4\"'; echo $?",
-    "nice true; env true; nohup true 2>/dev/null",
+    "nice true; env true; nohup true >/dev/null 2>&1",
 ]
 PROGRAMS = [
     *map(shell, COMMANDS),
