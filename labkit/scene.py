@@ -206,6 +206,8 @@ class InetSocket(Object):
     peer: str | None = None
     receive_queue: int | None = None
     send_queue: int | None = None
+    in_transit: int | None = None
+    """Of TCP: packets that were sent and are not acknowledged yet. The kernels see to them by themselves."""
     backlog: int | None = None
     waiting: int | None = None
     head: bytes | None = None
@@ -226,6 +228,8 @@ class SysvShm(Object):
     last: int | None = None
     destroyed: bool | None = None
     head: bytes | None = None
+    others: bool | None = None
+    """As of a pipe: does somebody outside the picture have it attached too?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,6 +243,8 @@ class SysvSem(Object):
     waiting: tuple[int, ...] | None = None
     waiting_zero: tuple[int, ...] | None = None
     last: tuple[int, ...] | None = None
+    others: bool | None = None
+    """True: somebody outside the picture uses it too. False: nobody outside knows this private one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -251,6 +257,8 @@ class SysvMsg(Object):
     bytes: int | None = None
     capacity: int | None = None
     messages: tuple[Message, ...] | None = None
+    others: bool | None = None
+    """As of a semaphore set."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -349,6 +357,8 @@ class Lock(Object):
     start: int | None = None
     end: int | None = None
     """Last byte locked; None means to the end of the file."""
+    others: bool | None = None
+    """As of a pipe: has somebody outside the picture the open file description that holds it?"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

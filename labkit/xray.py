@@ -64,6 +64,8 @@ class XRay:
         """Descriptors for which this is true are left out, and not even looked into."""
         self.childless: frozenset[int] = frozenset()
         """Processes whose descendants are not in the picture."""
+        self.started_by_us = False
+        """Who started these programs is ours and holds nothing of theirs, even if it does not show that."""
         self.clocks = True
         """Say how long each sleep has lasted: then a picture is never like the one before."""
         self._numbers = Numbers()
@@ -119,6 +121,7 @@ class XRay:
         look = Look(self._numbers, self.all_objects, self._recall)
         look.tracing_stop, look.clocks = self.tracing_stop, self.clocks
         look.plumbing, look.childless = self.plumbing, self.childless
+        look.started_by_us = self.started_by_us
         look.outside.fresh = careful
         try:
             return judge(_taken(look, pids, self._names))

@@ -88,13 +88,15 @@ def pipe(id: str, *processes: Process, **more: Any) -> Pipe:
 
 
 def lock(id: str, *holders: int, **more: Any) -> Lock:
-    return Lock(
-        id=id, kind="lock", name=id, **{"type": "flock", "file": "file-1", "holders": holders, **more}
-    )
+    facts = {"type": "flock", "file": "file-1", "holders": holders, "others": False, **more}
+    return Lock(id=id, kind="lock", name=id, **facts)
 
 
-def semaphores(id: str, values: tuple[int, ...], last: tuple[int, ...], key: int = 0x4C) -> SysvSem:
-    return SysvSem(id=id, kind="sysv-sem", name=id, key=key, semid=1, values=values, last=last)
+def semaphores(
+    id: str, values: tuple[int, ...], last: tuple[int, ...], key: int = 0x4C, **more: Any
+) -> SysvSem:
+    facts = {"values": values, "last": last, "others": None if key else False, **more}
+    return SysvSem(id=id, kind="sysv-sem", name=id, key=key, semid=1, **facts)
 
 
 def posix_semaphore(id: str, **more: Any) -> PosixSem:

@@ -32,12 +32,14 @@ from labkit.scene import (
     Blocked,
     EventFd,
     File,
+    InetSocket,
     Mapping,
     Memory,
     Other,
     PosixMq,
     Process,
     Scene,
+    Signals,
     SysvMsg,
     Thread,
     TimerFd,
@@ -155,7 +157,9 @@ def test_a_write_end_in_flight_may_still_be_received() -> None:
 
 def test_a_process_may_be_woken_through_its_own_pipe_by_a_handler() -> None:
     assert found(scene(both_ends(P, "a", signals=catching("SIGTERM")))) == []
-    assert found(scene(both_ends(P, "a", signals=catching("SIGINT")))) == [(P,)]
+    assert found(scene(both_ends(P, "a", signals=catching("SIGINT")))) == []
+    python = Signals(caught=("SIGINT",), ignored=("SIGPIPE", "SIGXFSZ"))
+    assert found(scene(both_ends(P, "a", signals=python))) == [(P,)]
 
 
 # --- FIFOs ------------------------------------------------------------------------------------------
@@ -248,6 +252,16 @@ def test_nothing_is_said_of_a_lock_whose_holder_is_not_known_or_not_seen() -> No
     assert found(scene(waiter, objects=(lock("lock-1", 77),))) == []
 
 
+@pytest.mark.parametrize("others", [True, None])
+def test_nothing_is_said_of_a_lock_whose_description_somebody_unseen_may_have(others: bool | None) -> None:
+    def held(type: str) -> Scene:
+        waiter = process(P, "a", locking(4, "lock-1"))
+        return scene(waiter, objects=(lock("lock-1", P, type=type, others=others),))
+
+    assert found(held("flock")) == found(held("ofd")) == []
+    assert found(held("posix")) == [(P,)], "a record lock is its process's own"
+
+
 def test_one_who_shares_the_holders_descriptor_could_unlock() -> None:
     stuck = crossed_locks()
     held = stuck.processes[1].descriptors
@@ -262,12 +276,14 @@ def test_one_who_shares_the_holders_descriptor_could_unlock() -> None:
 # --- semaphores -------------------------------------------------------------------------------------
 
 
-def crossed_semaphores(*more: Process, key: int = 0x4C, last: tuple[int, int] = (P, C)) -> Scene:
+def crossed_semaphores(
+    *more: Process, key: int = 0x4C, last: tuple[int, int] = (P, C), **facts: bool | None
+) -> Scene:
     return scene(
         process(P, "a", taking("sysv-sem-1", (1, -1))),
         process(C, "b", taking("sysv-sem-1", (0, -1))),
         *more,
-        objects=(semaphores("sysv-sem-1", (0, 0), last, key),),
+        objects=(semaphores("sysv-sem-1", (0, 0), last, key, **facts),),
     )
 
 
@@ -280,6 +296,20 @@ def test_anybody_in_the_picture_might_post_a_semaphore() -> None:
     assert found(crossed_semaphores(process(D, "c"))) == []
     ended = process(D, "c", None, state="zombie")
     assert found(crossed_semaphores(ended)) == [(P, C)]
+
+
+def test_somebody_outside_the_picture_who_uses_a_semaphore_might_post_it() -> None:
+    assert found(crossed_semaphores(others=True)) == []
+    assert found(crossed_semaphores(key=0)) == [(P, C)]
+    assert found(crossed_semaphores(key=0, others=None)) == [], "who knows a private one is not known"
+
+
+@pytest.mark.parametrize(("others", "expected"), [(False, [(P, C)]), (None, []), (True, [])])
+def test_a_private_queue_is_its_family_s(others: bool | None, expected: list[tuple[int, ...]]) -> None:
+    queue = SysvMsg(id="sysv-msg-1", kind="sysv-msg", name="q", key=0, others=others)
+    receiving = Blocked("msgrcv", object="sysv-msg-1", timed=False)
+    family = process(P, "a", receiving), process(C, "b", receiving)
+    assert found(scene(*family, objects=(queue,))) == expected
 
 
 def test_nothing_is_said_when_the_holder_is_not_in_the_picture() -> None:
@@ -427,6 +457,37 @@ def test_nothing_is_said_of_a_socket_whose_other_end_somebody_unseen_may_have() 
     assert found(dataclasses.replace(talk, objects=(talk.objects[0], shared))) == []
 
 
+def connection(*blocked: Blocked, **more: int | None) -> Scene:
+    """Two processes at the ends of one TCP connection; the facts are the second end's."""
+    facts = {"receive_queue": 0, "send_queue": 0, "in_transit": 0}
+    ends = [
+        InetSocket(id=id, kind="inet-socket", name=id, protocol="tcp", others=False, peer=peer, **known)  # type: ignore[arg-type]
+        for id, peer, known in (
+            ("inet-socket-1", "inet-socket-2", facts),
+            ("inet-socket-2", "inet-socket-1", {**facts, **more}),
+        )
+    ]
+    one = process(P, "a", blocked[0], {3: ("inet-socket-1", "rw")})
+    two = process(C, "b", blocked[1], {4: ("inet-socket-2", "rw")})
+    return scene(one, two, objects=tuple(ends))
+
+
+BOTH_READ = reading(3, "inet-socket-1"), reading(4, "inet-socket-2")
+BOTH_WRITE = writing(3, "inet-socket-1"), writing(4, "inet-socket-2")
+
+
+def test_both_ends_of_a_tcp_connection() -> None:
+    assert found(connection(*BOTH_READ)) == [(P, C)]
+    assert found(connection(*BOTH_WRITE, send_queue=9)) == [(P, C)]
+
+
+def test_what_the_kernels_still_send_and_acknowledge_is_on_its_way() -> None:
+    assert found(connection(*BOTH_READ, send_queue=4)) == [], "kept back for 40 ms by Nagle's rule, say"
+    assert found(connection(*BOTH_READ, send_queue=None)) == []
+    assert found(connection(*BOTH_WRITE, send_queue=9, in_transit=1)) == [], "about to be acknowledged"
+    assert found(connection(*BOTH_WRITE, send_queue=9, in_transit=None)) == []
+
+
 def test_one_who_holds_both_ends_of_a_socket_pair_alone() -> None:
     def alone(others: bool | None) -> Scene:
         one, two = (
@@ -520,6 +581,19 @@ def test_such_a_process_is_left_in_peace_and_so_is_who_waits_for_it(blocked: Blo
         PosixMq(id="posix-mq-1", kind="posix-mq", name="/q"),
     )
     assert found(scene(process(P, "parent", waiting(C)), child, objects=objects)) == []
+
+
+def test_one_who_will_be_told_of_the_end_of_a_child_can_act() -> None:
+    def family(*children: Process) -> Scene:
+        ends = {3: ("pipe-1", "r"), 6: ("pipe-2", "w")}
+        parent = process(P, "a", reading(3, "pipe-1"), ends, signals=catching("SIGCHLD"))  # type: ignore[arg-type]
+        other = {4: ("pipe-2", "r"), 5: ("pipe-1", "w")}
+        return scene(parent, process(C, "b", reading(4, "pipe-2"), other, ppid=P), *children)  # type: ignore[arg-type]
+
+    assert found(family()) == [(P, C)]
+    assert found(family(process(D, "busy", ppid=P))) == []
+    assert found(family(process(D, "busy", ppid=C))) == [(P, C)], "another's child"
+    assert found(family(process(D, "ended", state="zombie", ppid=P))) == [(P, C)]
 
 
 def test_a_stopped_process_may_be_continued() -> None:

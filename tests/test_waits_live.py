@@ -156,6 +156,24 @@ CALM: dict[str, tuple[str, str]] = {
             sem_wait(&end);
         }
     """),
+    "work that the kernel does meanwhile": ("read", """
+        #include <linux/aio_abi.h>
+        #include <poll.h>
+        #include <sys/eventfd.h>
+        #include <sys/syscall.h>
+        #include <unistd.h>
+        int main(void) {
+            int counter = eventfd(0, 0);
+            aio_context_t context = 0;
+            struct iocb poll = {
+                .aio_lio_opcode = IOCB_CMD_POLL, .aio_fildes = 0, .aio_buf = POLLIN,
+                .aio_flags = IOCB_FLAG_RESFD, .aio_resfd = counter,
+            }, *all = &poll;
+            long long count;
+            syscall(SYS_io_setup, 1, &context), syscall(SYS_io_submit, context, 1, &all);
+            read(counter, &count, sizeof count);
+        }
+    """),
     "a timer of its own": ("wait4", """
         #include <signal.h>
         #include <sys/wait.h>
@@ -255,7 +273,113 @@ CALM: dict[str, tuple[str, str]] = {
         }
     """),
 }  # fmt: skip
+ALONE: dict[str, tuple[str, str]] = {
+    "workers at a private queue": ("msgrcv", """
+        import os, signal, sysv_ipc
+        queue = sysv_ipc.MessageQueue(sysv_ipc.IPC_PRIVATE, sysv_ipc.IPC_CREX)
+        os.fork() and os.fork() and signal.pause()
+        queue.receive()
+    """),
+    "crossed semaphores": ("semop", """
+        #include <sys/sem.h>
+        #include <unistd.h>
+        int main(void) {
+            int id = semget(ftok("/proc/self", getpid()), 2, 0600 | IPC_CREAT), told[2], tell[2];
+            unsigned short ones[2] = {1, 1};
+            char c;
+            semctl(id, 0, SETALL, ones);
+            pipe(told), pipe(tell);
+            int child = fork() ? 0 : 1;
+            if (!child && fork()) pause();
+            struct sembuf first = {child, -1, 0}, second = {!child, -1, 0};
+            semop(id, &first, 1);
+            write((child ? told : tell)[1], ".", 1);
+            read((child ? tell : told)[0], &c, 1);
+            semop(id, &second, 1);
+        }
+    """),
+    "a lock that the parent has taken": ("flock", """
+        import fcntl, os, signal, sys
+        a, b = open(sys.argv[1] + "/a", "w"), open(sys.argv[1] + "/b", "w")
+        fcntl.flock(a, fcntl.LOCK_EX)
+        r, w = os.pipe()
+        if os.fork() == 0:
+            a.close(), b.close()
+            a, b = open(sys.argv[1] + "/a", "w"), open(sys.argv[1] + "/b", "w")
+            fcntl.flock(b, fcntl.LOCK_EX)
+            os.write(w, b".")
+            fcntl.flock(a, fcntl.LOCK_EX)
+        os.read(r, 1)
+        if os.fork() == 0:
+            fcntl.flock(b, fcntl.LOCK_EX)
+        signal.pause()
+    """),
+    "a call that the parent judges": ("read", """
+        #include <linux/filter.h>
+        #include <linux/seccomp.h>
+        #include <stddef.h>
+        #include <sys/prctl.h>
+        #include <sys/socket.h>
+        #include <sys/syscall.h>
+        #include <unistd.h>
+        static struct sock_filter code[] = {
+            BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+            BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_read, 0, 1),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_USER_NOTIF),
+            BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+        };
+        int main(void) {
+            int talk[2], ends[2], judge;
+            char byte, room[CMSG_SPACE(sizeof judge)];
+            struct iovec text = {&byte, 1};
+            struct msghdr message = {0, 0, &text, 1, room, sizeof room, 0};
+            struct cmsghdr *head = CMSG_FIRSTHDR(&message);
+            struct sock_fprog filter = {4, code};
+            socketpair(AF_UNIX, SOCK_STREAM, 0, talk);
+            if (fork()) close(talk[1]), recvmsg(talk[0], &message, 0), pause();
+            pipe(ends);
+            prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+            judge = syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_NEW_LISTENER, &filter);
+            *head = (struct cmsghdr){CMSG_LEN(sizeof judge), SOL_SOCKET, SCM_RIGHTS};
+            *(int *)CMSG_DATA(head) = judge;
+            sendmsg(talk[1], &message, 0);
+            close(talk[0]), close(talk[1]), close(judge);
+            read(ends[0], &byte, 1);
+        }
+    """),
+}  # fmt: skip
+"""Children that wait for their parent, which is not in the picture."""
 BUSY = {
+    "two that write twice before they read": """
+        import os, socket
+        door = socket.create_server(("127.0.0.1", 0))
+        client = socket.create_connection(door.getsockname())
+        server, _ = door.accept()
+        if os.fork() == 0:
+            client.close(), door.close()
+            while server.recv(8, socket.MSG_WAITALL):
+                server.send(b".")
+        server.close(), door.close()
+        while True:
+            client.send(b"head"), client.send(b"body")
+            client.recv(1)
+    """,
+    "two with little room for what is not acknowledged": """
+        import os, socket
+        door = socket.create_server(("127.0.0.1", 0))
+        client = socket.create_connection(door.getsockname())
+        server, _ = door.accept()
+        r, w = os.pipe()
+        if os.fork() == 0:
+            client.close(), door.close(), os.close(w)
+            while os.read(r, 1):
+                server.recv(100_000, socket.MSG_WAITALL)
+        server.close(), door.close(), os.close(r)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 2000)
+        while True:
+            client.sendall(bytes(100_000))
+            os.write(w, b".")
+    """,
     "two that call to each other": """
         import os
         r1, w1 = os.pipe()
@@ -368,6 +492,26 @@ def test_it_is_left_in_peace(name: str, start: Callable[[str], int]) -> None:
 def asleep_in(scene: Scene, pid: int, call: str) -> bool:
     process = scene.process(pid)
     return process is not None and process.blocked is not None and process.blocked.call == call
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_children_are_left_in_peace_whose_parent_is_not_in_the_picture(
+    name: str, start: Callable[[str], int]
+) -> None:
+    call, source = ALONE[name]
+    pid = start(source)
+
+    def waiting(scene: Scene) -> list[int]:
+        return [p.pid for p in scene.processes if p.pid != pid and asleep_in(scene, p.pid, call)]
+
+    family = look_until(
+        XRay(), pid, lambda scene: asleep_in(scene, pid, "pause") and waiting(scene) == pids(scene)[1:]
+    )
+    assert XRay().look(*pids(family)[1:]).deadlocks == ()
+
+
+def pids(scene: Scene) -> list[int]:
+    return [process.pid for process in scene.processes]
 
 
 def test_a_worker_alone_is_left_in_peace(start: Callable[[str], int]) -> None:

@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import subprocess
+import threading
 from pathlib import Path
 
 import pytest
@@ -295,6 +296,33 @@ def test_looking_takes_nothing_out_of_a_pipe() -> None:
         program.go()
         assert program.said() == {"left": 1000}
         program.go()
+
+
+SPLICES = """
+a, b = socket.socketpair()
+b.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", 1000, 0))
+r, w = os.pipe()
+child(lambda: CALL)
+ready(splicer=children[0])
+"""
+
+
+@pytest.mark.parametrize("call", ["os.splice(b.fileno(), w, 9)", "os.sendfile(w, b.fileno(), None, 9)"])
+def test_a_pipe_that_is_locked_by_who_fills_it_is_not_waited_for(call: str) -> None:
+    """To ask how much is in it would last as long as the call does, and nothing could end that."""
+    with subject(SPLICES.replace("CALL", call)) as program:
+        splicer = program.facts["splicer"]
+        until(lambda: Path(f"/proc/{splicer}/wchan").read_text(), lambda wchan: "unix_stream" in wchan)
+        seen: list[Scene] = []
+        looker = threading.Thread(target=lambda: seen.append(XRay().look(program.pid)), daemon=True)
+        looker.start()
+        looker.join(20)
+        assert seen, "the look waits for the pipe"
+        pipe = one(seen[0], "pipe", queued=None, head=None)
+        assert any("keeps it locked until some come" in note for note in pipe.notes)
+        blocked = seen[0].processes[1].blocked
+        assert blocked is not None
+        assert (seen[0].object(blocked.object).kind, blocked.timed is False) == ("unix-socket", False)  # type: ignore[union-attr]
 
 
 def test_another_capacity_is_shown() -> None:

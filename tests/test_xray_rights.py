@@ -146,6 +146,30 @@ def test_nothing_is_proven_about_pipes_while_another_user_s_table_is_hidden(tmp_
     assert scene.object(stdin).others is None  # type: ignore[union-attr]
 
 
+DROPS = """
+a, b = %s
+def work():
+    for fd in a, b: os.set_inheritable(getattr(fd, "fileno", lambda: fd)(), True)
+    os.setgid({uid}), os.setuid({uid})
+    code = "import os, sys; os.read(int(sys.argv[1]), 1)"
+    os.execv({python!r}, [{python!r}, "-c", code, str(getattr(a, "fileno", lambda: a)())])
+child(work)
+ready()
+"""
+
+
+@pytest.mark.parametrize("ends", ["os.pipe()", "socket.socketpair()"])
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to start a program as another user")
+def test_nothing_is_proven_about_what_a_hidden_parent_may_have_too(ends: str, tmp_path: Path) -> None:
+    python, options = sandboxes.ordinary_user(tmp_path)
+    with subject((DROPS % ends).format(uid=sandboxes.UID, python=python)) as program:
+        child = picture(program.pid, "read", "read").processes[1]
+        scene = look(child.pid, python, **options)
+    assert scene.deadlocks == ()
+    sleeps_on = scene.object(scene.processes[0].blocked.object)  # type: ignore[union-attr]
+    assert sleeps_on.others is None  # type: ignore[union-attr]
+
+
 CROSSED_MUTEXES = """
 #include <pthread.h>
 #include <sched.h>

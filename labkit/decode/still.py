@@ -16,7 +16,7 @@ from labkit.xray import XRay
 def still_scene(xray: XRay, conductor: Conductor) -> Scene:
     """What xray sees of a conductor's processes, which all stand still."""
     seen = [p for p in conductor.processes if p.alive or os.path.exists(f"/proc/{p.pid}")]
-    xray.names = {p.pid: p.name for p in seen}
+    xray.names, xray.started_by_us = {p.pid: p.name for p in seen}, True
     scene = xray.look(*(p.pid for p in seen))
     return replace(scene, processes=tuple(_still_life(p, conductor.tasks) for p in scene.processes))
 

@@ -157,7 +157,7 @@ def _signals(process: Process) -> list[str]:
     sets = [
         ("pending", process.signals.pending),
         ("blocked", process.signals.blocked),
-        ("caught", tuple(s for s in process.signals.caught if s != "SIGINT")),
+        ("caught", tuple(s for s in process.signals.caught if s not in ("SIGINT", "SIG32", "SIG33"))),
         ("ignored", tuple(s for s in process.signals.ignored if s not in ("SIGPIPE", "SIGXFSZ"))),
     ]
     words = [f"{kind} {listing(list(names), most=6)}" for kind, names in sets if names]

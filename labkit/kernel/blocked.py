@@ -12,8 +12,8 @@ Some facts about calls that block:
 - `wait4(pid)`: above 0 one child, -1 any, 0 any of the caller's group, below -1 any of group -pid.
 - After a stop (SIGSTOP, SIGCONT) some calls go on as `restart_syscall`, with the old arguments; which
   one it is, `wchan` tells: the kernel function that the thread sleeps in.
-- `splice` and `tee` have two descriptors, and wait on the one that is empty, or on the one that is full:
-  `wchan` tells that too (`pipe_wait_writable`, `sock_alloc_send_pskb`, `sk_stream_wait_memory`).
+- `splice`, `tee` and `sendfile` have two descriptors, and wait on the one that is empty, or on the one that
+  is full: `wchan` tells that too (`pipe_wait_writable`, `sock_alloc_send_pskb`, `sk_stream_wait_memory`).
 - A 32-bit program on a 64-bit kernel has other numbers; its stack and code are below 4 GiB.
 
 What follows for us: a table, with one line a call, and a function for each set that lies in memory.
@@ -55,6 +55,8 @@ class Waiting(NamedTuple):
     """Of `open`: directory descriptor, and address of the path."""
     arguments: tuple[int, ...] = ()
     """All six, for those who know more of this call."""
+    own_table: bool = False
+    """Its descriptors are of a table that this thread has for itself: nobody shows what is in it."""
 
 
 class _Rule(NamedTuple):
@@ -87,7 +89,7 @@ _RULES = {
     "accept": _Rule("accept", 0, "receive"),
     "accept4": _Rule("accept", 0, "receive"),
     "connect": _Rule("connect", 0, "connect"),
-    "splice": _Rule("splice", 0, False),
+    "splice": _Rule("splice", 0, "receive"),
     "tee": _Rule("tee", 0, False),
     "vmsplice": _Rule("vmsplice", 0, False),
     "sendfile": _Rule("sendfile", 0, "send"),
@@ -272,6 +274,13 @@ _TARGET = {"splice": 2, "tee": 1}
 
 def on_target(found: Waiting, wchan: Callable[[], bytes]) -> Waiting:
     """The same wait, on the descriptor that it is for where a call has two."""
+    if found.call == "sendfile":
+        return found if _is_full(wchan()) else found._replace(fd=_int(found.arguments[1]), timed=None)
     target = _TARGET.get(found.call)
-    full = target is not None and any(word in wchan() for word in (b"writable", b"send", b"wait_memory"))
-    return found._replace(fd=_int(found.arguments[target])) if full and target is not None else found
+    if target is None or not _is_full(wchan()):
+        return found
+    return found._replace(fd=_int(found.arguments[target]), timed="send" if found.timed else found.timed)
+
+
+def _is_full(wchan: bytes) -> bool:
+    return any(word in wchan for word in (b"writable", b"send", b"wait_memory"))

@@ -15,11 +15,15 @@ Some facts about pipes (pipe(7)):
 - A FIFO is the same ring; opening it by a path (also /proc/PID/fd/N) makes a *new* open file
   description, and opening for reading wakes whoever waits in open for a reader.
 
-What follows for us: levels come from a copy of the *write* end, which harms no blocked reader: its
-end-of-file is late by the few microseconds the copy lives. A read end is copied only to show bytes
-that are there. While a copied read end is held, a write that should get EPIPE succeeds; while a
-copied write end is held, a non-blocking read gets EAGAIN where it should get the end. So: one copy at
-a time, released at once.
+- FIONREAD, F_GETPIPE_SZ, tee and the opening of a FIFO wait for the pipe's lock, and not even SIGKILL
+  ends that. splice(2) and sendfile(2) into a pipe hold the lock while they wait for their source: a silent
+  socket, a terminal. (poll asks for no lock; waiting for room in the pipe gives it up.)
+
+What follows for us: who could hold the lock is looked at first (`labkit/look/locked.py`). Levels come
+from a copy of the *write* end, which harms no blocked reader: its end-of-file is late by the few
+microseconds the copy lives. A read end is copied only to show bytes that are there. While a copied read
+end is held, a write that should get EPIPE succeeds; while a copied write end is held, a non-blocking read
+gets EAGAIN where it should get the end. So: one copy at a time, released at once.
 """
 
 from __future__ import annotations

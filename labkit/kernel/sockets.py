@@ -8,7 +8,10 @@ Some facts (unix(7), tcp(7), udp(7); checked on Linux 6.18):
   message's size can be asked for; how many more there are cannot.
 - A listener's queue holds its backlog plus one (Unix and TCP alike). The sockets in it have no inode:
   no process has them yet. What their clients already sent waits in them.
-- TCP_INFO of a listener has its queue's length in `tcpi_unacked` and its backlog in `tcpi_sacked`.
+- TCP_INFO of a listener has its queue's length in `tcpi_unacked` and its backlog in `tcpi_sacked`; of a
+  connection, `tcpi_unacked` counts packets sent and not acknowledged. A receiver may wait 40 ms before it
+  acknowledges, and a sender may keep a small packet back for as long (Nagle): both programs sleep
+  meanwhile, and go on by themselves. When the other side's buffer is full, nothing is left in transit.
 - A UDP socket's queue is counted in memory, overhead included, as `ss` shows it; FIONREAD is the
   size of its first datagram.
 - /proc/PID/net/unix, tcp, udp, … list the sockets of that process's network namespace for every
@@ -75,6 +78,8 @@ class InetFacts(NamedTuple):
     remote: Address | None
     receive: int | None = None
     send: int | None = None
+    in_transit: int | None = None
+    """TCP: packets sent and not acknowledged yet."""
     first: int | None = None
     """UDP: size of the first datagram."""
     head: bytes | None = None
@@ -195,7 +200,8 @@ def _tcp(facts: InetFacts, fd: int) -> InetFacts:
     if state == LISTEN:
         waiting, backlog = struct.unpack_from("=II", info, 24)
         return facts._replace(waiting=waiting, backlog=backlog)
-    return facts._replace(receive=calls.receivable(fd), send=calls.unsent(fd))
+    (in_transit,) = struct.unpack_from("=I", info, 24)
+    return facts._replace(receive=calls.receivable(fd), send=calls.unsent(fd), in_transit=in_transit)
 
 
 def _udp(facts: InetFacts, fd: int) -> InetFacts:

@@ -122,6 +122,8 @@ class Look:
         self.numbers = numbers
         self.recall = recall if recall is not None else Recall()
         self.all_objects = all_objects
+        self.started_by_us = False
+        """Who started the picture's programs is ours, and holds nothing of theirs: it need not be seen."""
         self.seen: dict[int, Seen] = {}
         """The processes of the picture, in its order."""
         self.held: dict[int, list[Held] | None] = {}

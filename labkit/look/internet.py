@@ -65,6 +65,7 @@ class Internet:
             peer=self.ids[peer] if peer is not None else None,
             receive_queue=facts.receive,
             send_queue=facts.send,
+            in_transit=facts.in_transit,
             backlog=facts.backlog,
             waiting=facts.waiting,
             head=facts.head if facts.receive else b"" if facts.receive == 0 else None,

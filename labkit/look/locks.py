@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.kernel import locks
+from labkit.kernel import locks, syscalls
 from labkit.kernel.locks import LockFacts, Wish
 from labkit.look import Held, Look
 from labkit.scene import File, Lock
@@ -133,6 +133,32 @@ def describe(look: Look, held: list[Held]) -> None:
     if found.facts:
         found.take_waiters()
         found.add()
+
+
+def held_outside(look: Look, lock: Lock) -> bool | None:
+    """Has somebody outside the picture the open file description that holds this lock? He could unlock it."""
+    if lock.type == "posix":
+        return False
+    rows = [row for rows in look.held.values() for row in rows or () if _holds(look, row, lock)]
+    if not rows or rows[0].stat is None:
+        return None
+    strangers = look.outside.holders_of_file((rows[0].stat.st_dev, rows[0].stat.st_ino))
+    try:
+        if any(_is_same(row, *stranger) for stranger in strangers for row in rows):
+            return True
+    except OSError:
+        return None
+    return look.outside.proven(made_inside=True)
+
+
+def _holds(look: Look, row: Held, lock: Lock) -> bool:
+    if row.pid not in (lock.holders or ()) or look.placed.get((row.pid, row.fd)) != lock.file:
+        return False
+    return any(facts.type == lock.type for facts in locks.parse_held(row.info.more if row.info else ()))
+
+
+def _is_same(row: Held, pid: int, fd: int) -> bool:
+    return syscalls.kcmp(row.pid, pid, syscalls.KCMP_FILE, row.fd, fd) == 0
 
 
 def lock_waited(look: Look, pid: int, call: str, fd: int, arguments: tuple[int, ...]) -> str | None:

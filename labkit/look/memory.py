@@ -8,7 +8,7 @@ from labkit.errors import Vanished
 from labkit.kernel import memory, posix
 from labkit.kernel.memory import Pages
 from labkit.kernel.proc import Map
-from labkit.look import Held, Look, locks
+from labkit.look import Held, Look, locks, parts
 from labkit.scene import Mapping, Memory
 
 HEAD_BYTES = 64
@@ -93,7 +93,7 @@ def object_of(look: Look, pid: int, map: Map) -> str:
     """The id of what is mapped here, in the picture from now on."""
     shmid = memory.shmid(map)
     if shmid is not None:
-        return look.reach("sysv-shm", shmid)
+        return look.reach("sysv-shm", parts.find("sysv", "identity")(look, pid, shmid))
     if memory.memfd_name(map.path) is not None:
         kind = "memfd"
     elif memory.is_anonymous(map):

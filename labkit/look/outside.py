@@ -6,7 +6,9 @@ What can be proven, and how:
 - `False` takes more. Descriptors may be in flight in a socket; processes may hide their tables (another
   user's), or not be in our /proc at all (another PID namespace). An anonymous pipe comes to a process
   only from its maker: by fork, or by a socket. So one that has all its sides inside the picture was
-  made there, unless somebody shows it too; one with a side missing may be an unseen ancestor's.
+  made there, unless somebody shows it too; one with a side missing may be an unseen ancestor's. Those who
+  started the picture's programs must show what they hold: a daemon that forks, becomes another user and
+  executes may have left both ends to its child, and have them too.
 - Otherwise it is not known: None.
 
 A view that looks many times a second goes by what was seen up to a second ago, and asks anew before
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from labkit.look import Look
 
 
+_INIT = 1
+
+
 class Outside:
     """Answers for one look."""
 
@@ -36,6 +41,7 @@ class Outside:
         self._look = look
         self._in_flight: bool | None = None
         self._own: bool | None = None
+        self._starters_show: bool | None = None
         self.fresh = False
         """Look for descriptors in flight everywhere, and go by no earlier scan."""
         self._scan: Scan | None = None
@@ -63,21 +69,38 @@ class Outside:
         """(pid, fd) of everybody outside who has something of this name: `pipe:[123]`."""
         return self.scan().links.get(link, [])
 
+    def holders_of_file(self, identity: Hashable) -> list[Holder]:
+        """The same for what has a path: `identity` is (device, inode)."""
+        return self.scan().files().get(identity, [])  # type: ignore[call-overload, no-any-return]
+
     def others(self, link: bytes, made_inside: bool) -> bool | None:
         """Does somebody outside hold this too? `made_inside`: all its sides are in the picture."""
         return True if self.holders(link) else self.proven(made_inside)
 
     def others_of_file(self, identity: Hashable, made_inside: bool) -> bool | None:
         """The same for what has a path: `identity` is (device, inode)."""
-        return True if identity in self.scan().files() else self.proven(made_inside)
+        return True if self.holders_of_file(identity) else self.proven(made_inside)
 
     def proven(self, made_inside: bool) -> bool | None:
         """False when nobody outside can have what nobody outside was seen to have; else None."""
         scan = self.scan()
         hidden = scan.hidden or not rights.sees_all_processes() or self._hidden_inside()
+        made_inside = made_inside and (not hidden or self.starters_show())
         if self.in_flight() or (hidden and not made_inside) or (self.fresh and self._own_tables()):
             return None
         return False
+
+    def starters_show(self) -> bool:
+        """Is it seen what those hold who started the picture's programs? (Who adopted an orphan of the
+        whole machine is no starter, and holds nothing of anybody's.)"""
+        if self._starters_show is None:
+            seen, tables = self._look.seen, self.scan().tables
+            starters = {one.stat.ppid for one in seen.values()} - set(seen)
+            if rights.sees_all_processes():
+                starters -= {_INIT}
+            shown = all(pid in tables and not tables[pid].hidden for pid in starters)
+            self._starters_show = shown or self._look.started_by_us
+        return self._starters_show
 
     def _own_tables(self) -> bool:
         """Has a thread in the picture a table of descriptors for itself (unshare(2), CLONE_FILES)?"""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from labkit.errors import Vanished
-from labkit.kernel import posix
+from labkit.kernel import memory, posix
 from labkit.kernel.proc import Map
 from labkit.look import Held, Look
 from labkit.look.memory import everything, listed, mapped_head, object_of
@@ -212,7 +212,8 @@ def _shared_word(look: Look, pid: int, map: Map, address: int, arguments: tuple[
     inside = object_of(look, pid, map)
     if inside.startswith("posix-sem-"):
         return inside
-    data = look.memory(pid, address, posix.SEM_BYTES) or b""
+    in_page = memory.PAGE - address % memory.PAGE  # the next may not be there, and reading would bring it
+    data = look.memory(pid, address, min(posix.SEM_BYTES, in_page)) or b""
     facts = posix.sem_waited_on(arguments[1], arguments[2] & 0xFFFFFFFF, data)
     if facts is None:
         return inside

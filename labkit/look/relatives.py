@@ -1,4 +1,4 @@
-"""How a process is bound to others without any descriptor: one memory, tracing, timers.
+"""Who could help a process without any descriptor: those in its memory, tracers, timers, the kernel.
 
 - clone(2) with CLONE_VM and without CLONE_THREAD makes a process in the same memory (vfork does, until
   its child ends or executes): it can wake a futex that is "private". kcmp(2) with KCMP_VM tells; where
@@ -8,6 +8,10 @@
   /proc/PID/fd shows only the main thread's.
 - /proc/PID/timers lists what timer_create(2) made, not when it rings. alarm(2) and setitimer(2) are
   shown nowhere.
+- What was handed to the kernel by io_submit(2) or io_uring_enter(2) goes on while its process sleeps, and
+  may count up an eventfd when it is done. A ring's memory stays mapped, also when its descriptor was closed.
+- A filter may have a call judged by another process (seccomp_unotify(2)): the caller sleeps, and the call
+  that it seems to sleep in has not begun.
 
 All these are rare, and take a walk through /proc: they are asked for only before anything is claimed.
 """
@@ -108,7 +112,22 @@ def _another_list(pid: int, tid: int) -> bool:
 
 def has_timers(pid: int) -> bool:
     """Has it made timers that send signals? What is not shown counts as none."""
+    return bool(_shown(b"/proc/%d/timers" % pid))
+
+
+def kernel_works_for(pid: int) -> bool:
+    """Has it given the kernel work that is done while it sleeps?"""
+    maps = _shown(b"/proc/%d/maps" % pid)
+    return b"/[aio]" in maps or b"[io_uring]" in maps
+
+
+def is_judged(pid: int, tid: int) -> bool:
+    """Does a thread sleep before its call, until another process has judged that?"""
+    return b"seccomp" in _shown(b"/proc/%d/task/%d/wchan" % (pid, tid))
+
+
+def _shown(path: bytes) -> bytes:
     try:
-        return bool(proc.read(b"/proc/%d/timers" % pid))
+        return proc.read(path, whole=True)
     except (Vanished, OSError):
-        return False
+        return b""

@@ -1,4 +1,4 @@
-"""Who outside the picture has what somebody in it sleeps on: sockets, eventfds, shared memory.
+"""Who outside the picture has what somebody in it sleeps on: sockets, eventfds, locks, shared memory.
 
 For pipes `pipes.py` asks at every look. These are asked for only while a thread is asleep on them,
 because only then anything follows from the answer (`labkit.waits`).
@@ -21,10 +21,21 @@ from typing import Any
 from labkit.errors import Vanished
 from labkit.kernel import files, proc
 from labkit.kernel import socket_calls as calls
-from labkit.look import Look
+from labkit.look import Look, kin, locks
 from labkit.look.descriptors import mode
 from labkit.look.scan import KEPT_NS
-from labkit.scene import EventFd, InetSocket, Memory, PosixMq, PosixSem, UnixSocket
+from labkit.scene import (
+    EventFd,
+    InetSocket,
+    Lock,
+    Memory,
+    PosixMq,
+    PosixSem,
+    SysvMsg,
+    SysvSem,
+    SysvShm,
+    UnixSocket,
+)
 
 _SHARED = re.compile(rb"^\S+ ..[-x]s \S+ ([0-9a-f]+):([0-9a-f]+) (\d+)", re.MULTILINE)
 Identity = tuple[int, int]
@@ -42,6 +53,10 @@ def complete(look: Look) -> None:
             look.add(dataclasses.replace(object, others=_memory(look, object)))
         elif isinstance(object, PosixMq):
             look.add(dataclasses.replace(object, others=_queue(look, id)))
+        elif isinstance(object, Lock):
+            look.add(dataclasses.replace(object, others=locks.held_outside(look, object)))
+        elif isinstance(object, (SysvSem, SysvMsg, SysvShm)):
+            look.add(dataclasses.replace(object, others=kin.others(look, object)))
 
 
 def _slept_on(look: Look) -> Iterator[str]:
@@ -86,15 +101,9 @@ def _eventfd(look: Look, id: str) -> bool | None:
     link = b"anon_inode:[eventfd]"
     if any(_is_eventfd(pid, fd, identity) for pid, fd in look.outside.holders(link)):
         return True
-    return look.outside.others(b"", made_inside=_parents_have_none(look))
-
-
-def _parents_have_none(look: Look) -> bool:
-    """Were the tables of all who started the picture's programs seen? What came from further up would
-    have gone through them: so, as of a pipe with both its sides in the picture, it was made there."""
-    parents = {seen.stat.ppid for seen in look.seen.values()} - set(look.seen)
-    tables = look.outside.scan().tables
-    return all(pid in tables and not tables[pid].hidden for pid in parents)
+    # What came from further up would have gone through those who started the picture's programs. They
+    # show theirs, or it is not proven: so, as a pipe with both its sides in the picture, it was made there.
+    return look.outside.others(b"", made_inside=True)
 
 
 def _is_eventfd(pid: int, fd: int, identity: object) -> bool:
@@ -127,8 +136,8 @@ def _memory(look: Look, object: Memory | PosixSem) -> bool | None:
     scan = _maps(look)
     if (device, inode) in scan.identities:
         return True
-    held = look.outside.others_of_file((device, inode), made_inside=True)
     anonymous = isinstance(object, Memory) and ANONYMOUS in object.notes
+    held = False if anonymous else look.outside.others_of_file((device, inode), made_inside=True)
     unknown = scan.hidden_relatives or (scan.hidden_users and not anonymous)
     return None if unknown or held is None else held
 

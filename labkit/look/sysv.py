@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from typing import TypeVar
 
 from labkit.errors import NotVisible
@@ -17,15 +17,40 @@ _T = TypeVar("_T")
 
 def objects(look: Look) -> None:
     """Describe what is attached, waited on, made or last used by a process of the picture."""
-    pid = next((pid for pid in look.seen if look.held.get(pid) is not None), None)
-    if pid is None:
-        return
-    try:
-        namespaces.call(pid, "ipc", lambda: _objects(look))
-        _strangers(look, pid)
-    except NotVisible as error:
-        look.limit("System V objects", str(error))
+    for space, pid in _spaces(look).items():
+        try:
+            namespaces.call(pid, "ipc", _Space(look, space).describe)
+        except NotVisible as error:
+            whose = "" if space is None else f" of {look.seen[pid].name}"
+            look.limit(f"System V objects{whose}", str(error))
     _unseen(look)
+
+
+def identity(look: Look, pid: int, number: int) -> Hashable:
+    """What tells an object of this number from all others, for a process that uses it.
+
+    Numbers mean nothing across IPC namespaces; those of the picture's first process go without a name.
+    """
+    names: dict[int, bytes | None] = look.kept.setdefault("IPC namespaces", {})
+    for one in (_first(look), pid):
+        if one is not None and one not in names:
+            names[one] = namespaces.identity(one, "ipc")
+    first, own = names.get(_first(look) or 0), names.get(pid)
+    return number if own is None or own == first else (own, number)
+
+
+def _first(look: Look) -> int | None:
+    return next((pid for pid in look.seen if look.held.get(pid) is not None), None)
+
+
+def _spaces(look: Look) -> dict[bytes | None, int]:
+    """The IPC namespaces of the picture, each with somebody who is in it."""
+    found: dict[bytes | None, int] = {}
+    for pid in look.seen:
+        if look.held.get(pid) is not None:
+            own = identity(look, pid, 0)
+            found.setdefault(own[0] if isinstance(own, tuple) else None, pid)
+    return found
 
 
 def _unseen(look: Look) -> None:
@@ -33,8 +58,9 @@ def _unseen(look: Look) -> None:
     for kind, (make, number) in _UNSEEN.items():
         for identity, id in look.reached(kind).items():
             if id not in look.objects:
-                name = _name(look, kind, identity, 0)  # type: ignore[arg-type]
-                look.add(make(id=id, kind=kind, name=name, **{number: identity}))  # type: ignore[arg-type]
+                known = identity[1] if isinstance(identity, tuple) else identity
+                name = _name(look, kind, identity, 0)
+                look.add(make(id=id, kind=kind, name=name, **{number: known}))  # type: ignore[arg-type]
 
 
 _UNSEEN: dict[str, tuple[type[SysvShm | SysvSem | SysvMsg], str]] = {
@@ -44,51 +70,59 @@ _UNSEEN: dict[str, tuple[type[SysvShm | SysvSem | SysvMsg], str]] = {
 }
 
 
-def _strangers(look: Look, first: int) -> None:
-    """Ids mean nothing across namespaces: the picture has those of the first process's."""
-    own = namespaces.identity(first, "ipc")
-    for pid in look.seen:
-        other = namespaces.identity(pid, "ipc")
-        if None not in (own, other) and own != other:
-            look.limit(
-                f"System V objects of {look.seen[pid].name}",
-                f"it is in another IPC namespace than {look.seen[first].name}: look at it alone",
-            )
+class _Space:
+    """The objects of one IPC namespace, described by a thread that is in it."""
+
+    def __init__(self, look: Look, name: bytes | None) -> None:
+        self.look = look
+        self.name = name
+        self.states: dict[int, sysv.Semaphores | None] = {}
+
+    def identity(self, number: int) -> Hashable:
+        return number if self.name is None else (self.name, number)
+
+    def describe(self) -> None:
+        for segment in self._wanted("sysv-shm", sysv.segments(), lambda s: s.shmid, lambda s: {s.creator}):
+            self.look.add(_segment(self.look, segment, self.identity(segment.shmid)))
+        for queue in self._wanted("sysv-msg", sysv.queues(), lambda q: q.msqid, _users_of_queue):
+            self.look.add(_queue(self.look, queue, self.identity(queue.msqid)))
+        for set_ in self._wanted("sysv-sem", sysv.semaphore_sets(), lambda s: s.semid, self._users):
+            self.look.add(_semaphores(self.look, set_, self._state(set_), self.identity(set_.semid)))
+
+    def _wanted(
+        self, kind: str, found: Iterable[_T], number: Callable[[_T], int], users: Callable[[_T], set[int]]
+    ) -> list[_T]:
+        """Those that belong into the picture: reached already, or used by its processes, or asked for."""
+        reached = self.look.reached(kind)
+        whole, mine = everything(self.look), os.getuid()
+        wanted = []
+        for one in found:
+            own = not self.look.all_objects or mine in (one.uid, one.cuid)  # type: ignore[attr-defined]
+            known = self.identity(number(one)) in reached
+            if known or (whole and own) or users(one) & self.look.seen.keys():
+                wanted.append(one)
+        return wanted
+
+    def _users(self, set_: sysv.SemaphoreSet) -> set[int]:
+        state = self._state(set_)
+        return set(state.last or ()) if state else set()
+
+    def _state(self, set_: sysv.SemaphoreSet) -> sysv.Semaphores | None:
+        if set_.semid not in self.states:
+            try:
+                self.states[set_.semid] = sysv.state(set_.semid, set_.semaphores)
+            except OSError as error:
+                self.states[set_.semid] = None
+                if isinstance(error, PermissionError):
+                    self.look.kept.setdefault("sets refused", set()).add(self.identity(set_.semid))
+        return self.states[set_.semid]
 
 
-def _objects(look: Look) -> None:
-    for segment in _wanted(look, "sysv-shm", sysv.segments(), lambda s: s.shmid, lambda s: {s.creator}):
-        look.add(_segment(look, segment))
-    for queue in _wanted(
-        look, "sysv-msg", sysv.queues(), lambda q: q.msqid, lambda q: {q.last_sender, q.last_receiver}
-    ):
-        look.add(_queue(look, queue))
-    states: dict[int, sysv.Semaphores | None] = {}
-    for set_ in _wanted(
-        look, "sysv-sem", sysv.semaphore_sets(), lambda s: s.semid, lambda s: _users(look, s, states)
-    ):
-        look.add(_semaphores(look, set_, states))
+def _users_of_queue(queue: sysv.Queue) -> set[int]:
+    return {queue.last_sender, queue.last_receiver}
 
 
-def _wanted(
-    look: Look,
-    kind: str,
-    found: Iterable[_T],
-    id: Callable[[_T], int],
-    users: Callable[[_T], set[int]],
-) -> list[_T]:
-    """Those that belong into the picture: reached already, or used by its processes, or asked for."""
-    reached = look.reached(kind)
-    whole, mine = everything(look), os.getuid()
-    wanted = []
-    for one in found:
-        own = not look.all_objects or mine in (one.uid, one.cuid)  # type: ignore[attr-defined]
-        if id(one) in reached or (whole and own) or users(one) & look.seen.keys():
-            wanted.append(one)
-    return wanted
-
-
-def _name(look: Look, kind: str, number: int, key: int) -> str:
+def _name(look: Look, kind: str, number: Hashable, key: int) -> str:
     """By its key, also after its removal took that away; one without a key by its number in the picture."""
     kept = look.recall.kept
     if key:
@@ -100,13 +134,13 @@ def _name(look: Look, kind: str, number: int, key: int) -> str:
 # --- shared memory ----------------------------------------------------------------------------------
 
 
-def _segment(look: Look, segment: sysv.Segment) -> SysvShm:
-    id = look.reach("sysv-shm", segment.shmid)
+def _segment(look: Look, segment: sysv.Segment, identity: Hashable) -> SysvShm:
+    id = look.reach("sysv-shm", identity)
     head = mapped_head(look, id, min(sysv.HEAD_BYTES, segment.size))
     return SysvShm(
         id=id,
         kind="sysv-shm",
-        name=_name(look, "sysv-shm", segment.shmid, segment.key),
+        name=_name(look, "sysv-shm", identity, segment.key),
         notes=tuple(_segment_notes(segment, head)),
         key=segment.key,
         shmid=segment.shmid,
@@ -135,31 +169,14 @@ def _segment_notes(segment: sysv.Segment, head: bytes | None) -> list[str]:
 # --- semaphore sets ---------------------------------------------------------------------------------
 
 
-def _state(
-    look: Look, set_: sysv.SemaphoreSet, states: dict[int, sysv.Semaphores | None]
-) -> sysv.Semaphores | None:
-    if set_.semid not in states:
-        try:
-            states[set_.semid] = sysv.state(set_.semid, set_.semaphores)
-        except OSError as error:
-            states[set_.semid] = None
-            if isinstance(error, PermissionError):
-                look.kept.setdefault("sets refused", set()).add(set_.semid)
-    return states[set_.semid]
-
-
-def _users(look: Look, set_: sysv.SemaphoreSet, states: dict[int, sysv.Semaphores | None]) -> set[int]:
-    state = _state(look, set_, states)
-    return set(state.last or ()) if state else set()
-
-
-def _semaphores(look: Look, set_: sysv.SemaphoreSet, states: dict[int, sysv.Semaphores | None]) -> SysvSem:
-    state = _state(look, set_, states)
-    name = _name(look, "sysv-sem", set_.semid, set_.key)
-    if set_.semid in look.kept.get("sets refused", ()):
+def _semaphores(
+    look: Look, set_: sysv.SemaphoreSet, state: sysv.Semaphores | None, identity: Hashable
+) -> SysvSem:
+    name = _name(look, "sysv-sem", identity, set_.key)
+    if identity in look.kept.get("sets refused", ()):
         look.limit(f"the values of semaphore set {name}", "its permissions do not let this user read it")
     return SysvSem(
-        id=look.reach("sysv-sem", set_.semid),
+        id=look.reach("sysv-sem", identity),
         kind="sysv-sem",
         name=name,
         key=set_.key,
@@ -175,12 +192,13 @@ def _semaphores(look: Look, set_: sysv.SemaphoreSet, states: dict[int, sysv.Sema
 # --- message queues ---------------------------------------------------------------------------------
 
 
-def _queue(look: Look, queue: sysv.Queue) -> SysvMsg:
-    name = _name(look, "sysv-msg", queue.msqid, queue.key)
+def _queue(look: Look, queue: sysv.Queue, identity: Hashable) -> SysvMsg:
+    id, name = look.reach("sysv-msg", identity), _name(look, "sysv-msg", identity, queue.key)
+    look.kept.setdefault("users of queues", {})[id] = _users_of_queue(queue)
     messages = _messages(look, name, queue)
     left = queue.messages - len(messages) if messages is not None else 0
     return SysvMsg(
-        id=look.reach("sysv-msg", queue.msqid),
+        id=id,
         kind="sysv-msg",
         name=name,
         notes=(f"{left} more messages behind these",) if left > 0 else (),

@@ -7,19 +7,20 @@ the same arguments, so that nothing has to be read again but its counter and its
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import stat
 import time
 from typing import NamedTuple
 
 from labkit.errors import Vanished
-from labkit.kernel import asleep, blocked, numbers, posix, proc, syscalls
+from labkit.kernel import asleep, blocked, numbers, posix, proc, rights, syscalls
 from labkit.kernel.files import event_words, parse_epoll
 from labkit.look import Held, Look, parts, relatives, signals
 from labkit.look.processes import STATES
 from labkit.look.recall import Recall
 from labkit.scene import Blocked, State, Thread, WatchedFd
-from labkit.waits.seen import OWN_SIGNALS
+from labkit.waits.seen import has_handlers
 
 TRIES = 3
 
@@ -90,7 +91,10 @@ def _thread(look: Look, pid: int, tid: int, reading: Reading) -> Thread:
     look.recall.asleep[tid] = reading.sleep
     if reading.sleep.waiting is None:
         return Thread(tid, state)
-    return Thread(tid, state, _blocked(look, pid, reading.sleep, reading.fresh))
+    blocked = _blocked(look, pid, tid, reading.sleep, reading.fresh)
+    if reading.state == "D" and blocked.call != "vfork":  # for a disk, or a lock of the kernel's own
+        blocked = dataclasses.replace(blocked, timed=None)
+    return Thread(tid, state, blocked)
 
 
 def _as_told(look: Look, letter: str, state: State) -> State:
@@ -132,6 +136,8 @@ def _reading(look: Look, pid: int, tid: int, first: tuple[bytes, proc.Stat] | No
         return Reading(state, known, False, 0)
     try:
         waiting = _waiting(look, pid, base)
+        if waiting is not None and tid != pid and rights.allowed("kcmp"):
+            waiting = waiting._replace(own_table=relatives.own_table(look.seen[pid].witness, (tid,)))
     except PermissionError as error:
         look.refused("what a process is waiting for", pid, error, attach=True)
         waiting = None
@@ -162,9 +168,11 @@ def _waiting(look: Look, pid: int, base: bytes) -> blocked.Waiting | None:
 # --- as the Scene has it ----------------------------------------------------------------------------
 
 
-def _blocked(look: Look, pid: int, sleep: Sleep, fresh: bool) -> Blocked:
+def _blocked(look: Look, pid: int, tid: int, sleep: Sleep, fresh: bool) -> Blocked:
     waiting = sleep.waiting
     assert waiting is not None
+    if waiting.own_table:
+        return _by_numbers(waiting)
     held = look.row(pid, waiting.fd) if waiting.fd is not None else None
     on = _on(look, pid, waiting, held)
     return Blocked(
@@ -173,10 +181,16 @@ def _blocked(look: Look, pid: int, sleep: Sleep, fresh: bool) -> Blocked:
         object=_object(look, pid, waiting),
         on=on,
         since_ns=None if fresh else time.monotonic_ns() - sleep.since_ns,
-        timed=_timed(look, pid, waiting, held),
+        timed=_timed(look, pid, tid, waiting, held),
         children=_children(look, pid, waiting) if not on else _behind_pidfds(look, pid, on),
         operations=waiting.operations,
     )
+
+
+def _by_numbers(waiting: blocked.Waiting) -> Blocked:
+    """What is known where the descriptors are of another table: their numbers."""
+    on = tuple(WatchedFd(fd, events, None) for fd, events in waiting.on)
+    return Blocked(waiting.call, waiting.fd, on=on, operations=waiting.operations)
 
 
 def _object(look: Look, pid: int, waiting: blocked.Waiting) -> str | None:
@@ -186,7 +200,8 @@ def _object(look: Look, pid: int, waiting: blocked.Waiting) -> str | None:
             ask = parts.find("posix", "futex")
             word: str | None = ask(look, pid, number, waiting.arguments) if ask else None
             return word or (relatives.common_memory(look, pid) if look.outside.fresh else None)
-        return look.reach(kind, number)
+        known = parts.find("sysv", "identity")(look, pid, number)
+        return look.reach(kind, known)
     if waiting.path is not None:
         return _fifo(look, pid, *waiting.path)
     if waiting.fd is None:
@@ -294,25 +309,20 @@ def _pid_of(held: Held | None) -> int:
 # --- has it a time limit ----------------------------------------------------------------------------
 
 
-def _timed(look: Look, pid: int, waiting: blocked.Waiting, held: Held | None) -> bool | None:
+def _timed(look: Look, pid: int, tid: int, waiting: blocked.Waiting, held: Held | None) -> bool | None:
     timed = _limited(look, waiting, held)
-    if timed is False and look.outside.fresh and _may_interrupt_itself(look, pid, waiting):
-        return None
+    if timed is False and look.outside.fresh:
+        unseen = relatives.has_timers(pid) or relatives.kernel_works_for(pid) or relatives.is_judged(pid, tid)
+        if unseen or _may_be_posted_by_itself(look, pid, waiting):
+            return None
     return timed
 
 
-def _may_interrupt_itself(look: Look, pid: int, waiting: blocked.Waiting) -> bool:
-    """By a timer of its own; or a handler may post its semaphore: many a server waits so for SIGTERM."""
-    if relatives.has_timers(pid):
-        return True
+def _may_be_posted_by_itself(look: Look, pid: int, waiting: blocked.Waiting) -> bool:
+    """By a handler: many a server waits so for SIGTERM."""
     is_futex = waiting.object is not None and waiting.object[0] == "futex"
-    caught = signals.describe(look.seen[pid].status)
-    return (
-        is_futex
-        and posix.is_sem_wait(*waiting.arguments[1:3])
-        and caught is not None
-        and not OWN_SIGNALS.issuperset(caught.caught)
-    )
+    posted = is_futex and posix.is_sem_wait(*waiting.arguments[1:3])
+    return posted and has_handlers(signals.describe(look.seen[pid].status))
 
 
 def _limited(look: Look, waiting: blocked.Waiting, held: Held | None) -> bool | None:

@@ -2,8 +2,9 @@
 
 A process can act while any of its threads can. A thread can act unless it sleeps in a call that has no
 time limit, and everybody who could end that call is seen. So, of all live processes, take away each
-that has a thread which can act, or which waits for somebody taken away already; do it again until
-nothing changes. Those who are left wait only for one another, for ever: unless a signal arrives.
+that has a thread which can act, or which waits for somebody taken away already, or which will be told by
+SIGCHLD when such a child ends; do it again until nothing changes. Those who are left wait only for one
+another, for ever: unless a signal arrives.
 
 Within them, a knot is a smallest group that waits for nobody outside it. Each knot is one finding; who
 merely waits for a knot is named behind it.
@@ -76,12 +77,16 @@ class _Stuck:
             and not any(e.proof is Proof.OPEN for e in mine)
             and not seen.can_act_by_itself(pid)
         }
-        while able := {pid for pid in self.pids if any(map(self._can_end, self.threads[pid]))}:
+        self.hears_of = {pid: seen.hears_of(pid) for pid in self.pids}
+        while able := {pid for pid in self.pids if self._can_act(pid)}:
             self.pids -= able
 
     def of(self, pids: Iterable[int]) -> list[Ending]:
         """The waits of these processes' threads."""
         return [ending for pid in sorted(pids) for ending in self.threads[pid]]
+
+    def _can_act(self, pid: int) -> bool:
+        return any(map(self._can_end, self.threads[pid])) or not self.pids.issuperset(self.hears_of[pid])
 
     def _can_end(self, ending: Ending) -> bool:
         if not (self.pids.issuperset(ending.by) and self.pids.issuperset(ending.also)):

@@ -5,8 +5,8 @@ answers to "could somebody end this whom we do not see?":
 
     OPEN      yes, or not known: the thread counts as able to go on.
     CLOSED    no: only those listed can.
-    RELATED   strangers practically cannot (a private key); the wait counts as one that can't end only
-              if another process listed waits, by whatever way, for this one.
+    RELATED   strangers practically cannot (a private key that no relative outside knows); the wait counts
+              as one that can't end only if another process listed waits, by whatever way, for this one.
     CROSSED   strangers could (a name in the file system, a public key), but need not exist; it counts
               only if, besides, that other process waits for a *different* thing. So two processes that
               took two semaphores crosswise are found, and a consumer whose producer has not been
@@ -103,7 +103,8 @@ def _who(seen: Seen, pid: int, blocked: Blocked) -> _Who:
         return _posix_queue(seen, pid, object, blocked)
     if isinstance(object, SysvMsg):
         # Whoever knows its number may send or take; that of a private queue is known to relatives.
-        return (set(seen.live) - {pid}, Proof.RELATED, seen.live, 0) if object.key == 0 else _NOT_KNOWN
+        ours = object.key == 0 and object.others is False
+        return (set(seen.live) - {pid}, Proof.RELATED, seen.live, 0) if ours else _NOT_KNOWN
     if blocked.call == "connect":
         return _line(seen, object)
     if seen.reads(pid, blocked):
@@ -186,12 +187,24 @@ def _socket(seen: Seen, pid: int, socket: UnixSocket | InetSocket, reading: bool
     if not isinstance(peer, (UnixSocket, InetSocket)):
         return _NOT_KNOWN
     by, own = seen.holders(peer.id), seen.holders(socket.id)
-    arrived = socket.queued if isinstance(socket, UnixSocket) else socket.receive_queue
-    moving = bool(arrived) if reading else False
+    moving = _arriving(socket, peer) if reading else _leaving(socket)
     proven = peer.others is False and socket.others is False and not (
         moving or seen.hidden or seen.in_flight or _strangers_can_send(socket)
     )  # fmt: skip
     return by, _own_pipe(seen, pid, by, proven), own - {pid}, 0
+
+
+def _arriving(socket: UnixSocket | InetSocket, peer: UnixSocket | InetSocket) -> bool:
+    """Is there something for it, here or on its way? (What was sent to a listener is not this one's.)"""
+    if isinstance(socket, UnixSocket):
+        return bool(socket.queued)
+    sent = isinstance(peer, InetSocket) and peer.state != "LISTEN" and peer.send_queue != 0
+    return bool(socket.receive_queue) or sent
+
+
+def _leaving(socket: UnixSocket | InetSocket) -> bool:
+    """May room come without anybody's help, by an acknowledgement that is on its way?"""
+    return isinstance(socket, InetSocket) and socket.in_transit != 0
 
 
 def _line(seen: Seen, object: AnyObject | None) -> _Who:
@@ -230,14 +243,15 @@ def _sysv_semaphore(seen: Seen, pid: int, blocked: Blocked) -> _Who:
         return _NOT_KNOWN
     last = sem.last[number]
     if last not in seen.live or last == pid:
-        return (
-            set(),
-            Proof.OPEN,
-            (),
-            number,
-        )  # who took it has gone; or it set the value itself, or waited for zero
-    proof = Proof.RELATED if sem.key == 0 else Proof.CROSSED
-    return {last}, proof, seen.live, number
+        # Who took it has gone; or it set the value itself, or waited for zero.
+        return set(), Proof.OPEN, (), number
+    return {last}, _set(sem), seen.live, number
+
+
+def _set(sem: SysvSem) -> Proof:
+    if sem.others or (sem.key == 0 and sem.others is None):
+        return Proof.OPEN
+    return Proof.RELATED if sem.key == 0 else Proof.CROSSED
 
 
 def _hopeless(values: tuple[int, ...], operations: tuple[tuple[int, int], ...]) -> int | None:
@@ -267,10 +281,10 @@ def _futex(seen: Seen, pid: int, object: AnyObject | None, blocked: Blocked) -> 
 
 
 def _shared_word(memory: PosixSem | Memory | SysvShm) -> Proof:
-    if isinstance(memory, SysvShm):
-        return Proof.CROSSED
     if memory.others:
         return Proof.OPEN
+    if isinstance(memory, SysvShm):
+        return Proof.CROSSED
     nameless = memory.kind == "memfd" or memory.unlinked is not False
     return Proof.CLOSED if memory.others is False and nameless else Proof.CROSSED
 
@@ -280,7 +294,8 @@ def _lock(seen: Seen, pid: int, object: Lock | File) -> _Who:
     by: set[int] = set()
     also: set[int] = set()
     for lock in locks:
-        if not lock.holders or not all(holder in seen.live for holder in lock.holders):
+        hidden = lock.type != "posix" and lock.others is not False
+        if hidden or not lock.holders or not all(holder in seen.live for holder in lock.holders):
             return set(), Proof.OPEN, (), 0
         by |= set(lock.holders)
         if lock.type != "posix":

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
-from labkit.scene import AnyObject, Blocked, Other, Process, Scene, Thread, TimerFd, UnixSocket
+from labkit.scene import AnyObject, Blocked, Other, Process, Scene, Signals, Thread, TimerFd, UnixSocket
 from labkit.words import MOVES, READS, WRITES
 
-OWN_SIGNALS = frozenset(
-    {"SIGINT", "SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS", "SIGPIPE"}
-    | {"SIG32", "SIG33"}
+_RUN_TIMES = frozenset(
+    {"SIGSEGV", "SIGBUS", "SIGFPE", "SIGILL", "SIGABRT", "SIGTRAP", "SIGSYS", "SIGPIPE", "SIG32", "SIG33"}
 )
 """Handlers that a language's run-time installs by itself: they say nothing about the program's plan.
 Signals 32 and 33 are the C library's own, caught by every program that has started a thread."""
+_PYTHON_IGNORES = frozenset({"SIGPIPE", "SIGXFSZ"})
+"""So does every Python program from its start; it also catches SIGINT. Elsewhere that is somebody's plan."""
+
+
+def has_handlers(signals: Signals | None) -> bool:
+    """Has the program itself handlers, which may well write into its own pipe, or post its semaphore?"""
+    if signals is None:
+        return False
+    own = _RUN_TIMES | ({"SIGINT"} if _PYTHON_IGNORES.issubset(signals.ignored) else set())
+    return not own.issuperset(signals.caught)
 
 
 class Seen:
@@ -67,8 +76,14 @@ class Seen:
 
     def awaits_signals(self, pid: int) -> bool:
         """It has handlers of its own, which may well write into its own pipe."""
+        return has_handlers(self.processes[pid].signals)
+
+    def hears_of(self, pid: int) -> set[int]:
+        """Its live children, where it has a handler for SIGCHLD: the end of one is sure to be told."""
         signals = self.processes[pid].signals
-        return signals is not None and not OWN_SIGNALS.issuperset(signals.caught)
+        if signals is None or "SIGCHLD" not in signals.caught:
+            return set()
+        return {other for other in self.live if self.processes[other].ppid == pid}
 
 
 def _is_alarm(name: str) -> bool:

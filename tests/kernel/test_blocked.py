@@ -190,6 +190,26 @@ os.write(w, b"x")
     assert (other.state, other.blocked.call, other.blocked.object is not None) == ("sleeping", "read", True)
 
 
+def test_a_thread_with_a_table_of_its_own_is_not_said_to_wait_for_what_its_process_has_open() -> None:
+    source = """
+r, w = os.pipe()
+def work():
+    assert libc.unshare(0x400) == 0
+    os.dup2(a.fileno(), r)
+    os.read(r, 1)
+a, b = socket.socketpair()
+threading.Thread(target=work, daemon=True).start()
+ready(r=r)
+b.send(b"x")
+"""
+    with subject(source) as program:
+        camera = XRay()
+        scene = until(lambda: camera.look(program.pid), _all_asleep)
+        (other,) = [t.blocked for t in scene.processes[0].threads if t.tid != program.pid]
+    assert other is not None
+    assert (other.call, other.fd, other.object, other.timed) == ("read", program.facts["r"], None, None)
+
+
 C_SOURCE = r"""
 #define _GNU_SOURCE
 #include <fcntl.h>

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from subjects import held, one, picture, subject, waiter
 
 from labkit.kernel import posix
+from labkit.kernel.memory import present
 from labkit.xray import XRay
 
 SEM = """
@@ -137,6 +138,21 @@ ready()
         scene = picture(program.pid, "futex")
         assert waiter(scene, "futex").blocked.object == one(scene, "posix-shm").id
         assert not [o for o in scene.objects if o.kind == "posix-sem"]
+
+
+def test_a_futex_at_the_end_of_a_page_does_not_bring_the_next_one():
+    futex = {"x86_64": 202}.get(os.uname().machine, 98)
+    source = f"""
+memory = mmap.mmap(-1, 2 * mmap.PAGESIZE)
+address = ctypes.addressof(ctypes.c_char.from_buffer(memory)) + mmap.PAGESIZE - 4
+child(lambda: libc.syscall({futex}, ctypes.c_void_p(address), {9 | 256}, 0, None, None, -1))
+ready(next=address + 4)
+"""
+    with subject(source) as program:
+        scene = picture(program.pid, "futex")
+        sleeper = waiter(scene, "futex")
+        assert sleeper.blocked.object == one(scene, "posix-shm").id
+        assert not present(sleeper.pid, program.facts["next"])
 
 
 def test_a_futex_in_its_own_memory_has_no_object():

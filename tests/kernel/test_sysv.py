@@ -42,6 +42,34 @@ def ipcs(kind: str, id: int) -> dict[str, str]:
     return dict(word.strip().split("=", 1) for word in words if "=" in word)
 
 
+APART = (
+    CALLS
+    + """
+def own_queue(text):
+    assert libc.unshare(0x08000000) == 0
+    queue = libc.msgget(0, 0o600)
+    send(queue, 1, text)
+    return queue
+queue = own_queue(b"of the parent")
+child(lambda: receive(own_queue(b"of the child"), 2))
+ready(queue=queue)
+"""
+)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to make an IPC namespace")
+def test_the_same_number_in_another_namespace_is_another_object():
+    with subject(APART) as program:
+        scene = picture(program.pid, "msgrcv")
+        child = scene.processes[1]
+        own = scene.object(child.blocked.object)
+        (other,) = [o for o in scene.objects if o.kind == "sysv-msg" and o.id != own.id]
+        assert own.msqid == other.msqid == program.facts["queue"]
+        assert [m.head for m in own.messages] == [b"of the child"]
+        assert [m.head for m in other.messages] == [b"of the parent"]
+        assert scene.limits == ()
+
+
 # --- shared memory ----------------------------------------------------------------------------------
 
 SEGMENT = (
