@@ -112,12 +112,21 @@ def test_a_program_has_terminals_for_output_and_no_input(run: Run) -> None:
     assert (program.wait(PATIENCE_S), said.out) == (0, "True True b''\n")
 
 
-def test_a_program_leads_its_own_session_and_group_without_a_controlling_terminal(run: Run) -> None:
-    source = "import os; me = os.getpid(); print(os.getsid(0) == me, os.getpgrp() == me)\nopen('/dev/tty')"
-    program, said = run(python(source))
+def test_a_program_has_its_own_session_and_group_and_never_a_controlling_terminal(run: Run) -> None:
+    source = (
+        "import os\nsession, me = os.getsid(0), os.getpid()\n"
+        f"print(session != os.getsid({os.getpid()}), os.path.exists(f'/proc/{{session}}'), os.getpgrp() == me)\n"
+        "os.open(os.ttyname(0), os.O_RDWR)\nopen('/dev/tty')"
+    )
+    program, said = run(python(source), terminal=True)
     program.wait(PATIENCE_S)
-    assert said.out == "True True\n"
+    assert said.out == "True False True\n"
     assert b"No such device" in said.text[2]
+
+
+def test_what_a_shell_leaves_in_the_background_goes_on_when_the_shell_ends(run: Run) -> None:
+    program, said = run(shell("(sleep 0.2; echo late) & echo now"), terminal=True)
+    assert (program.wait(PATIENCE_S), said.out) == (0, "now\nlate\n")
 
 
 def test_text_given_as_input_is_read_to_its_end(run: Run) -> None:

@@ -213,7 +213,7 @@ class Owner:
         for program in ended:
             left = [state(pid) for pid in self.family.of(program.mark)]
             alive = [s for s in left if s is not None and s.state not in "ZX"]
-            if not program.done and not any(s.session == program.pid for s in alive):
+            if not program.done and not any(s.session == program.session for s in alive):
                 self._done(program, len(alive))
             if not alive:
                 self._gone(program)

@@ -30,7 +30,7 @@ class Program:
         self._tell = tell
         self.output = Output(output, self._passed_on)
         started = spawn.start(order)
-        self.pid = started.pid
+        self.pid, self.session = started.pid, started.session
         self.streams = {started.stdout: 1, started.stderr: 2}
         self.stdin = started.stdin
         self.stdin_is_terminal = order.stdin == "terminal"

@@ -5,16 +5,18 @@ Some facts about starting:
 - fork(2) in a process of one thread is safe; this one has one thread.
 - A new pty's slave turns "\\n" into "\\r\\n" and echoes, until told otherwise. Reading the master gives
   EIO once nobody holds the slave any more, and until then everything that was written.
-- A session leader that opens a terminal gets it as its controlling terminal, unless O_NOCTTY is said.
-  When such a leader ends, the terminal's foreground group gets SIGHUP: a parent that ends before its
-  child would kill it. In a real terminal the leader is the shell, not the program.
+- A session leader that opens a terminal gets it as its controlling terminal, unless O_NOCTTY is said:
+  bash opens its standard input so when it starts. When such a leader ends, the terminal's foreground
+  group gets SIGHUP: a parent that ends before its child would kill it. In a real terminal the leader is
+  the shell, not the program. A session whose leader has ended never gets a terminal.
 - Ignored signals and the signal mask are inherited over exec.
 - PR_SET_PDEATHSIG would end the program at once when its owner is killed, before anybody could see
-  what it holds.
+  what it holds. fork clears it, and exec does not.
 
-What follows for us: the program leads its own session, with no controlling terminal. Its output and
-error are two ptys without echo and translation. All signals are as a new program expects them, and
-whoever adopts it from a dead owner ends it.
+What follows for us: the program has a session of its own that nobody leads (its leader only made the
+program, as its own sibling), with no controlling terminal, and leads a process group. Its output and
+error are two ptys without echo and translation. All signals are as a new program expects them. Until it
+has its mark it dies with its owner; from then on whoever adopts it from a dead owner ends it.
 """
 
 from __future__ import annotations
@@ -24,8 +26,9 @@ import errno
 import os
 import pty
 import resource
+import signal
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NoReturn
 
@@ -54,6 +57,7 @@ class Order:
 @dataclass
 class Started:
     pid: int
+    session: int
     stdout: int
     stderr: int
     stdin: int | None
@@ -71,24 +75,26 @@ def start(order: Order) -> Started:
     given = reading if reading is not None else out_end if writing is not None else None
     told, tell = os.pipe()
     tty = os.ttyname(out_end)
-    pid = os.fork()
-    if pid == 0:
-        _child(order, given, out_end, err_end, tell)
+    owner = os.getpid()
+    leader = os.fork()
+    if leader == 0:
+        _lead(tell, lambda: _child(order, owner, given, out_end, err_end, tell))
     for fd in (out_end, err_end, tell, reading):
         if fd is not None:
             os.close(fd)
-    problem = _read_all(told)
-    if problem:
+    pid, problem = _told(told)
+    os.waitpid(leader, 0)
+    if problem is not None:
         for fd in (out, err, writing):
             if fd is not None:
                 os.close(fd)
-        os.waitpid(pid, 0)
-        number, _, what = problem.decode().partition(" ")
-        raise OSError(int(number), os.strerror(int(number)), what)
+        if pid:
+            os.waitpid(pid, 0)
+        raise problem
     for fd in (out, err, writing):
         if fd is not None:
             os.set_blocking(fd, False)
-    return Started(pid, out, err, writing, tty)
+    return Started(pid, leader, out, err, writing, tty)
 
 
 def _terminal() -> tuple[int, int]:
@@ -101,19 +107,37 @@ def _terminal() -> tuple[int, int]:
     return master, slave
 
 
-def _read_all(fd: int) -> bytes:
-    with open(fd, "rb") as file:
-        return file.read()
+def _told(fd: int) -> tuple[int, OSError | None]:
+    """What the child said, once it is the program or has failed: its pid, and why it failed."""
+    with open(fd, encoding="utf-8") as file:
+        pid, number, what = (*file.read().split("\n", 2), "", "")[:3]
+    return int(pid or 0), OSError(int(number), os.strerror(int(number)), what) if number else None
 
 
-def _child(order: Order, given: int | None, out: int, err: int, tell: int) -> NoReturn:
-    what = order.argv[0]
+def _lead(tell: int, body: Callable[[], NoReturn]) -> NoReturn:
+    """Make a session, and in it a child of our parent that runs `body`; and be gone."""
     try:
         os.setsid()
+        if syscalls.fork_sibling() == 0:
+            body()
+    except OSError as error:
+        os.write(tell, f"0\n{error.errno}\nfork".encode())
+    os._exit(0)
+
+
+def _child(order: Order, owner: int, given: int | None, out: int, err: int, tell: int) -> NoReturn:
+    what = order.argv[0]
+    os.write(tell, f"{os.getpid()}\n".encode())
+    try:
+        syscalls.die_with_parent(signal.SIGKILL)
+        if os.getppid() != owner:
+            os._exit(127)
+        os.setpgid(0, 0)
         given = os.open(os.devnull, os.O_RDONLY) if given is None else given
         for target, fd in enumerate((given, out, err)):
             os.dup2(fd, target)
         marks_and_limits(order)
+        syscalls.die_with_parent(0)
         what = order.cwd
         os.chdir(order.cwd)
         program = _found(order) if order.other_user else None
@@ -127,9 +151,9 @@ def _child(order: Order, given: int | None, out: int, err: int, tell: int) -> No
             os.execve(program, list(order.argv), dict(order.env))
         os.execvpe(order.argv[0], list(order.argv), dict(order.env))
     except OSError as error:
-        os.write(tell, f"{error.errno} {what}".encode())
+        os.write(tell, f"{error.errno}\n{what}".encode())
     except BaseException as error:
-        os.write(tell, f"22 {error!r}".encode())
+        os.write(tell, f"22\n{error!r}".encode())
     os._exit(127)
 
 
