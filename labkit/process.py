@@ -25,6 +25,9 @@ class Line(Protocol):
     def ask(self, head: dict[str, Any], body: bytes = b"") -> None:
         """Send a request."""
 
+    def asked(self, head: dict[str, Any]) -> dict[str, Any] | None:
+        """Send a request and wait for the reply; None when the owner died."""
+
     def wait_for(self, condition: Callable[[], bool], timeout: float | None = None) -> bool:
         """Wait until something the owner said makes the condition true."""
 
@@ -84,23 +87,22 @@ class Program:
         """Wait until no process of it is left."""
         return self._supervisor.wait_for(lambda: self.gone, timeout)
 
-    def signal(self, number: int, everybody: bool = False) -> None:
-        """Send a signal to its process group, or to every process of it."""
-        if number in (signal.SIGSTOP, signal.SIGCONT):
-            self.paused = number == signal.SIGSTOP
-        self._ask("signal", signal=int(number), all=everybody)
-
     def pause(self) -> None:
         """Stop every process of it (SIGSTOP)."""
-        self.signal(signal.SIGSTOP, everybody=True)
+        self._let(False)
 
     def resume(self) -> None:
         """Let it go on (SIGCONT)."""
-        self.signal(signal.SIGCONT, everybody=True)
+        self._let(True)
+
+    def _let(self, go_on: bool) -> None:
+        if not self.gone:
+            self.paused = not go_on
+            self._supervisor.asked({"do": "pause", "id": self.number, "on": not go_on})
 
     def interrupt(self) -> None:
         """What Ctrl-C does."""
-        self.signal(signal.SIGINT)
+        self._ask("signal", signal=int(signal.SIGINT))
 
     def stop(self) -> None:
         """End all of it: SIGTERM, and SIGKILL a second later."""

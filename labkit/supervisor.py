@@ -13,6 +13,7 @@ import contextlib
 import itertools
 import logging
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from labkit.errors import LabError
 from labkit.kernel import syscalls, two_users
 from labkit.owner import journal, wire
 from labkit.owner.inheriting import end_family
+from labkit.owner.watchdog import PATIENCE_S, Watchdog
 from labkit.process import OnEvent, OnOutput, Program
 from labkit.programs import Command
 from labkit.scene import Scene
@@ -156,12 +158,8 @@ class Supervisor:
 
     def scene(self, *, everything: bool = False) -> Scene:
         """One picture of all programs, now."""
-        number = next(self._numbers)
-        self.ask({"do": "scene", "id": number, "all": everything})
-        self.wait_for(lambda: number in self._replies or not self.alive)
-        if number not in self._replies:
-            return Scene()
-        return Scene.from_dict(self._replies.pop(number)["scene"])
+        reply = self.asked({"do": "scene", "all": everything})
+        return Scene() if reply is None else Scene.from_dict(reply["scene"])
 
     def watch(self, callback: Callable[[dict[str, Any]], None], names: Iterable[str] = ()) -> Watch:
         """Call `callback(scene)` in a background thread whenever the picture changes.
@@ -188,6 +186,13 @@ class Supervisor:
         with self._sending, contextlib.suppress(OSError):
             self._socket.sendall(wire.encode(head, body))
 
+    def asked(self, head: dict[str, Any]) -> dict[str, Any] | None:
+        """Send a request and wait for the reply; None when the owner died."""
+        number = next(self._numbers)
+        self.ask({**head, "reply": number})
+        self.wait_for(lambda: number in self._replies or not self.alive)
+        return self._replies.pop(number, None)
+
     def wait_for(self, condition: Callable[[], bool], timeout: float | None = None) -> bool:
         """Wait until something the owner said makes the condition true."""
         with self._changed:
@@ -203,7 +208,12 @@ class Supervisor:
 
     def _listen(self) -> None:
         decoder = wire.Decoder()
+        watchdog = Watchdog(lambda: self.ask({"do": "answer"}))
         while True:
+            if self._silent():
+                watchdog.silent(self.notebook or 0)
+                continue
+            watchdog.heard()
             try:
                 data = self._socket.recv(1 << 18)
             except OSError:
@@ -213,6 +223,14 @@ class Supervisor:
             for head, body in decoder.feed(data):
                 self._heard(head, body)
         self._owner_died()
+
+    def _silent(self) -> bool:
+        """Wait until the owner says something; True when it says nothing for long while programs run."""
+        if not any(not program.gone for program in list(self._programs.values())):
+            return False
+        asked = select.poll()
+        asked.register(self._socket, select.POLLIN)
+        return not asked.poll(PATIENCE_S * 1000)
 
     def _heard(self, head: dict[str, Any], body: bytes) -> None:
         event = head["event"]

@@ -24,7 +24,7 @@ from labkit.magics import byname, cells, options
 
 
 def test_the_whole_line_is_understood() -> None:
-    line = "writer --args a 'b c' --env K=V --env L= --stdin 'x\\ny' --timeout 2.5 --cwd /tmp --save &"
+    line = "writer --args a 'b c' --env K=V --env=L= --stdin 'x\\ny' --timeout=2.5 --cwd /tmp --save &"
     found = options.parse(line, "program")
     assert found == options.Options(
         name="writer", args=["a", "b c"], env={"K": "V", "L": ""}, stdin="x\ny", timeout=2.5, cwd="/tmp",
@@ -47,7 +47,11 @@ def test_a_quoted_ampersand_is_an_argument_and_arguments_may_begin_with_dashes()
         ("--timeout soon", "wants a number of seconds, not 'soon'"),
         ("--timeout -1", "wants a number of seconds"),
         ("--timeout nan", "wants a number of seconds"),
+        ("--slow soon", "--slow wants a number of seconds"),
         ("--env DEBUG", "wants NAME=VALUE"),
+        ("--env A=1 B=2", "has an --env of its own, as in --env B=2"),
+        ("--args a --b", "come after `--args --`"),
+        ("x &&", "one `&`, at the end of the line"),
         ("'a", "quotes come in pairs"),
     ],
 )
@@ -287,14 +291,31 @@ def test_output_of_the_background_comes_under_its_own_cell_while_others_run(live
 
 
 def test_input_is_typed_into_a_box_under_the_cell(live: FrontEnd) -> None:
-    own = live.send("%%program\nname = input('name? ')\nprint('hello', name)\nprint(input())", "input")
-    for answer in ("you", "^D"):
+    own = live.send(
+        "%%program\nimport select\nname = input('name? ')\nprint('hello', name)\n"
+        "select.select([0], [], [])\nprint(input())\nprint(input('more? '))",
+        "input",
+    )
+    for answer in ("you", "good", "^D"):
         live.until(lambda: live.asked)
         live.asked.clear()
         live.client.input(answer)
     live.until(lambda: own not in live.busy)
     assert "hello you\n" in live.text(own)
-    assert "EOFError" in live.text(own, "stderr")
+    assert "good\n" in live.text(own)
+    assert live.text(own, "stderr").startswith("Traceback")
+    assert live.text(own, "stderr").endswith("EOFError\n")
+
+
+def test_a_box_stays_while_the_program_does_something_else(live: FrontEnd) -> None:
+    body = "import select\nwhile not select.select([0], [], [], 0.2)[0]: print('waits', flush=True)\n"
+    own = live.send("%%program --timeout 20\n" + body + "print(input())", "stays")
+    live.until(lambda: live.text(own).count("waits") == 3)
+    assert len(live.asked) == 1
+    live.asked.clear()
+    live.client.input("at last")
+    live.until(lambda: own not in live.busy)
+    assert "at last\n" in live.text(own)
 
 
 def test_a_box_goes_with_the_program_that_asked(live: FrontEnd) -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from labkit import names
 from labkit.errors import LabError
-from labkit.kernel import syscalls
+from labkit.kernel import proc, syscalls
 from labkit.owner import limits, marks, output
+from labkit.owner.family import Last
 from labkit.programs import Command, c, python, shell
 from labkit.supervisor import Program, Supervisor
 
@@ -115,12 +116,12 @@ def test_a_program_has_terminals_for_output_and_no_input(run: Run) -> None:
 def test_a_program_has_its_own_session_and_group_and_never_a_controlling_terminal(run: Run) -> None:
     source = (
         "import os\nsession, me = os.getsid(0), os.getpid()\n"
-        f"print(session != os.getsid({os.getpid()}), os.path.exists(f'/proc/{{session}}'), os.getpgrp() == me)\n"
-        "os.open(os.ttyname(0), os.O_RDWR)\nopen('/dev/tty')"
+        f"print(session != os.getsid({os.getpid()}), os.path.exists(f'/proc/{{session}}'))\n"
+        "print(os.getpgrp() == me)\nos.open(os.ttyname(0), os.O_RDWR)\nopen('/dev/tty')"
     )
     program, said = run(python(source), terminal=True)
     program.wait(PATIENCE_S)
-    assert said.out == "True False True\n"
+    assert said.out == "True False\nTrue\n"
     assert b"No such device" in said.text[2]
 
 
@@ -247,8 +248,45 @@ FORK_BOMB = "#include <unistd.h>\nint main() { for (;;) fork(); }"
 
 def test_a_fork_bomb_is_ended_whole(run: Run) -> None:
     program, _ = run(c(FORK_BOMB, name="bomb"), timeout=60)
-    assert program.wait_gone(60)
+    assert program.wait_gone(20)
     assert (program.why, program.limit) == ("processes", str(limits.MOST_PROCESSES))
+
+
+def test_a_bomb_that_took_every_pid_there_is_counts_as_births() -> None:
+    before = Last(pid=962, tasks=150)
+    assert Last(pid=962, tasks=155).born_since(before) == 0
+    assert Last(pid=970, tasks=100).born_since(before) == 8
+    assert Last(pid=962, tasks=1850).born_since(before) == 1700
+    assert before.fewest(Last(pid=1, tasks=90)) == Last(pid=962, tasks=90)
+
+
+SLEEPERS = f"""
+#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+int main() {{
+    sigset_t one;
+    int n, i;
+    sigemptyset(&one); sigaddset(&one, SIGUSR1); sigprocmask(SIG_BLOCK, &one, 0);
+    puts("ready");
+    sigwait(&one, &n);
+    for (i = 0; i < {limits.MOST_PROCESSES + 50}; i++) if (fork() == 0) break;
+    for (;;) pause();
+}}"""
+
+
+def test_an_owner_that_is_held_while_a_bomb_grows_is_freed(run: Run, supervisor: Supervisor) -> None:
+    program, said = run(c(SLEEPERS))
+    said.until(lambda: said.out)
+    assert program.pid is not None
+    assert supervisor.pid is not None
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    os.kill(program.pid, signal.SIGUSR1)
+    while proc.read_stat(program.pid).state != "T":
+        time.sleep(0.01)
+    os.kill(supervisor.pid, signal.SIGCONT)
+    assert program.wait_gone(PATIENCE_S)
+    assert program.why == "processes"
 
 
 def test_a_memory_hog_is_ended(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,6 +10,8 @@ Some facts:
 - `stat` on /proc/PID/fd/N follows to the file itself, also where its name cannot be reached: POSIX
   queues need no mounted mqueue filesystem to be recognized. A bound socket's descriptor has another
   inode than the file it is bound to; /proc/net/unix gives its path.
+- Reading /proc/PID/maps takes the lock of that process's memory, which fork holds: among thousands that
+  fork, a look waits for as long as it takes until that one gets a processor again.
 - Writing to a FIFO changes its ctime. Only the time of birth (statx(2), 4.11; tmpfs since 6.4) tells
   whether it is new; not every filesystem keeps it.
 - Numbers come again: a System V id is reused after 32,768 others, an inode sooner.
@@ -111,13 +113,8 @@ def in_shm() -> Iterator[tuple[Thing, int]]:
             yield Thing("posix", entry.path, found.st_ino), found.st_uid
 
 
-def held_by(pid: int) -> Iterator[Thing]:
-    """What this process has open or mapped, of the kinds that may outlive it. Nothing once it is gone."""
-    yield from _open_in(pid)
-    yield from _mapped_in(pid)
-
-
-def _open_in(pid: int) -> Iterator[Thing]:
+def opened_by(pid: int) -> Iterator[Thing]:
+    """What this process has open, of the kinds that may outlive it. Nothing once it is gone."""
     sockets: set[int] = set()
     try:
         descriptors = os.listdir(f"/proc/{pid}/fd")
@@ -169,7 +166,8 @@ def _bound(pid: int, inodes: set[int]) -> Iterator[Thing]:
                 continue
 
 
-def _mapped_in(pid: int) -> Iterator[Thing]:
+def mapped_by(pid: int) -> Iterator[Thing]:
+    """What this process has mapped of /dev/shm. It waits while the process forks."""
     try:
         with open(f"/proc/{pid}/maps", "rb") as file:
             text = file.read()

@@ -25,7 +25,9 @@ from labkit.kernelspec import guard
 
 EXTENSION = "labkit"
 
-_MOST_PROCESSES = 4096
+_MOST_PROCESSES = 2000
+"""Of all programs together, and only where root is not bound by its own limit. Of so many that all run, each
+still gets a processor every few seconds, so that whoever waits for one of them does."""
 
 _GRACE_S = 0.6
 """How long the owner of the programs may take, without a room, to remove what they made."""

@@ -10,7 +10,9 @@ from labkit import supervisor
 from labkit.errors import LabError
 from labkit.magics.printing import Printer, ended
 from labkit.magics.screen import Screen
+from labkit.owner import family
 from labkit.process import Program
+from labkit.words import listing
 
 _printers: dict[int, Printer] = {}
 """Of programs whose output is held until somebody waits: their numbers and what was held."""
@@ -49,9 +51,15 @@ class Programs:
 def state(program: Program) -> str:
     """What a program is doing, in a word or two."""
     if program.status is None and program.alive:
-        return "paused" if program.paused else "running"
+        return "paused" if program.paused or _stands_still(program) else "running"
     how = ended(program) or "ended"
     return how if not program.alive else f"{how}; some of its processes go on"
+
+
+def _stands_still(program: Program) -> bool:
+    """Is it stopped, by us or by whoever sent it SIGSTOP?"""
+    found = None if program.pid is None else family.state(program.pid)
+    return found is not None and found.state == "T"
 
 
 def programs() -> Programs:
@@ -70,8 +78,8 @@ def _latest(programs: list[Program], name: str) -> Program:
     for program in reversed(programs):
         if program.name == name:
             return program
-    known = ", ".join(dict.fromkeys(p.name for p in programs))
-    there = f"there is: {known}" if known else "none has been started yet"
+    known = list(dict.fromkeys(p.name for p in reversed(programs)))
+    there = f"there is: {listing(known, most=12)}" if known else "none has been started yet"
     raise LabError(f"There is no program named {name!r} ({there}).")
 
 
@@ -80,6 +88,8 @@ def _latest(programs: list[Program], name: str) -> Program:
 
 def wait(*names: str, timeout: float | None = None) -> None:
     """Wait until the named programs (or all) have ended. In a headless run their output comes here."""
+    if timeout is not None and not isinstance(timeout, int | float):
+        raise LabError(f"wait: timeout wants a number of seconds, not {timeout!r}.")
     chosen = _chosen_to_wait_for(names)
     until = None if timeout is None else time.monotonic() + timeout
     for program in chosen:

@@ -10,11 +10,12 @@ from labkit import names, supervisor
 from labkit.errors import LabError
 from labkit.magics import byname, completing, typing_in
 from labkit.magics.byname import Interrupted, programs, stop, wait
-from labkit.magics.options import Options, parse
+from labkit.magics.options import Options, parse, usage
 from labkit.magics.printing import Printer, note
 from labkit.magics.screen import Screen
 from labkit.process import Program
 from labkit.programs import Command, as_other_user, c, python, shell
+from labkit.words import listing
 
 __all__ = ["definition", "load", "make", "programs", "start", "stop", "unload", "wait"]
 
@@ -61,7 +62,7 @@ def definition(name: str) -> Command:
 
 def _definition(name: str) -> tuple[Command, Options]:
     if name not in _defined:
-        known = f"defined so far: {', '.join(_defined)}" if _defined else "none so far"
+        known = f"defined so far: {listing(list(_defined), most=12)}" if _defined else "none so far"
         raise LabError(f"No cell has defined a program named {name!r} ({known}). Run its cell first.")
     return _defined[name]
 
@@ -85,10 +86,7 @@ def _cell_magic(shell: Any, magic: str) -> Callable[[str, str], Any]:
             start(shell, command, options)
         return None
 
-    run.__doc__ = (
-        f"Run this cell as a program of its own.\n\n    %%{magic} [NAME] [--args …] [--env K=V] "
-        "[--stdin TEXT] [--timeout S] [--cwd DIR] [--save] [--step] [--slow S] [&]"
-    )
+    run.__doc__ = f"Run this cell as a program of its own.\n\n    {usage(f'%%{magic}')}"
     return run
 
 
@@ -219,7 +217,7 @@ def _wait_in_foreground(shell: Any, screen: Screen, program: Program) -> None:
 
 
 def _answer(shell: Any, screen: Screen, program: Program) -> None:
-    line = typing_in.ask(shell, screen, lambda: program.asking and not program.done)
+    line = typing_in.ask(shell, screen, lambda: not program.done)
     if line is None:
         return
     if line in typing_in.END:

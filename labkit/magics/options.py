@@ -8,12 +8,9 @@ from dataclasses import dataclass, field
 
 from labkit.errors import LabError
 
-_NAME = re.compile(r"[A-Za-z_][\w.-]{0,39}")
+_NAME = re.compile(r"[^\W\d][\w.-]{0,39}")
 
-_USAGE = (
-    "%%{magic} [NAME] [--args …] [--env K=V] [--stdin TEXT] [--timeout S] [--cwd DIR] [--save] "
-    "[--as-other-user] [&]"
-)
+_WITH_A_VALUE = ("--env", "--stdin", "--timeout", "--cwd", "--slow")
 
 
 @dataclass
@@ -35,12 +32,21 @@ class Options:
     background: bool = False
 
 
+def usage(magic: str) -> str:
+    """All that can be said."""
+    return (
+        f"{magic} [NAME] [--args …] [--env K=V] [--stdin TEXT] [--timeout S] [--cwd DIR] [--save] "
+        "[--as-other-user] [--step] [--slow S] [&]"
+    )
+
+
 def parse(line: str, magic: str) -> Options:
     """Read the line; one sentence when it cannot be."""
+    magic = f"%{magic}" if magic == "run_program" else f"%%{magic}"
     try:
         words = shlex.split(line)
     except ValueError as error:
-        raise LabError(f"%%{magic}: {str(error).lower()}: quotes come in pairs.") from None
+        raise LabError(f"{magic}: {str(error).lower()}: quotes come in pairs.") from None
     options = Options()
     if words and words[-1] == "&" and line.rstrip().endswith("&"):
         options.background = True
@@ -55,6 +61,10 @@ def parse(line: str, magic: str) -> Options:
 
 def _take(options: Options, words: list[str], magic: str) -> None:
     word = words.pop(0)
+    option, equals, value = word.partition("=")
+    if equals and option in _WITH_A_VALUE:
+        word = option
+        words.insert(0, value)
     if word == "--args":
         while words and not words[0].startswith("--"):
             options.args.append(words.pop(0))
@@ -64,48 +74,62 @@ def _take(options: Options, words: list[str], magic: str) -> None:
     elif word == "--env":
         key, equals, value = _value(words, word, magic).partition("=")
         if not equals or not key:
-            raise LabError(f"%%{magic}: --env wants NAME=VALUE, as in --env DEBUG=1.")
+            raise LabError(f"{magic}: --env wants NAME=VALUE, as in --env DEBUG=1.")
         options.env[key] = value
     elif word == "--stdin":
         options.stdin = _unescaped(_value(words, word, magic))
     elif word == "--timeout":
-        options.timeout = _seconds(_value(words, word, magic), magic)
+        options.timeout = _seconds(words, word, magic)
     elif word == "--cwd":
         options.cwd = _value(words, word, magic)
     elif word == "--step":
         options.step = True
     elif word == "--slow":
-        options.slow = _seconds(_value(words, word, magic), magic)
+        options.slow = _seconds(words, word, magic)
     elif word == "--save":
         options.save = True
     elif word == "--as-other-user":
         options.other_user = True
     elif word.startswith("-"):
-        raise LabError(f"%%{magic} has no option {word}: {_USAGE.format(magic=magic)}")
-    elif options.name is not None:
+        if options.args:
+            raise LabError(f"{magic}: arguments that begin with -- come after `--args --`.")
+        raise LabError(f"{magic} has no option {word}: {usage(magic)}")
+    else:
+        options.name = _name(word, options, magic)
+
+
+def _name(word: str, options: Options, magic: str) -> str:
+    if word and not word.strip("&"):
+        raise LabError(f"{magic}: one `&`, at the end of the line, runs the program in the background.")
+    if options.env and "=" in word:
+        raise LabError(f"{magic}: each variable has an --env of its own, as in --env {word}.")
+    if options.name is not None:
         raise LabError(
-            f"%%{magic}: {options.name} and {word}: a program has one name. "
+            f"{magic}: {options.name} and {word}: a program has one name. "
             f"Arguments come after --args, as in --args {word}."
         )
-    elif not _NAME.fullmatch(word):
-        raise LabError(f"%%{magic}: {word!r} cannot be a name: letters, digits, _ . and - can.")
-    else:
-        options.name = word
+    if not _NAME.fullmatch(word):
+        raise LabError(
+            f"{magic}: {word!r} cannot be a name: it begins with a letter, and letters, digits, _ . and - "
+            "may follow, 40 in all."
+        )
+    return word
 
 
 def _value(words: list[str], option: str, magic: str) -> str:
     if not words:
-        raise LabError(f"%%{magic}: {option} wants a value after it.")
+        raise LabError(f"{magic}: {option} wants a value after it.")
     return words.pop(0)
 
 
-def _seconds(text: str, magic: str) -> float:
+def _seconds(words: list[str], option: str, magic: str) -> float:
+    text = _value(words, option, magic)
     try:
         seconds = float(text)
     except ValueError:
         seconds = -1
     if not 0 < seconds < 1e7:
-        raise LabError(f"%%{magic}: --timeout wants a number of seconds, not {text!r}.")
+        raise LabError(f"{magic}: {option} wants a number of seconds, not {text!r}.")
     return seconds
 
 

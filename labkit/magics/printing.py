@@ -20,7 +20,10 @@ from labkit.scene import Scene
 APART, PLAIN = "\x1b[35m", "\x1b[0m"
 """Standard error is told apart by colour; red is for tracebacks."""
 
-_TRACEBACK = ("Traceback (most recent call last)", '  File "', "Exception ignored in", "Exception in thread")
+_TRACEBACK = (
+    "Traceback (most recent call last)", "  + Exception Group Traceback (most recent call last)", '  File "',
+    "Exception ignored in", "Exception in thread",
+)  # fmt: skip
 
 
 class Printer:
@@ -84,7 +87,8 @@ class Tracebacks:
         """The text as runs of lines: (is it a traceback, lines)."""
         runs: list[tuple[bool, str]] = []
         for piece in text.splitlines(keepends=True):
-            self._line += piece
+            asked = piece.startswith(_TRACEBACK)  # what stood before it was a question, now answered
+            self._line = piece if asked else self._line + piece
             self._inside = self._inside or self._line.startswith(_TRACEBACK)
             if runs and runs[-1][0] == self._inside:
                 runs[-1] = (self._inside, runs[-1][1] + piece)

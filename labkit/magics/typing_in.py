@@ -1,7 +1,8 @@
 """What a person types for a program: a box under the cell, or the terminal itself.
 
 The box must not outlive the program that asked for it, so the wait for an answer is ours and ends when
-the program does. A line that is only `^D` is the end of the input, as Ctrl-D is in a terminal.
+the program does. It stays when the program goes on with something else: what is typed meanwhile waits in
+the terminal. A line that is only `^D` is the end of the input, as Ctrl-D is in a terminal.
 """
 
 from __future__ import annotations

@@ -11,16 +11,18 @@ import contextlib
 import os
 import shutil
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from labkit import names
 from labkit.kernel import remains
 from labkit.kernel.remains import Thing
 from labkit.kernel.two_users import OTHER_USER
 from labkit.owner import journal
+from labkit.owner.family import state
 from labkit.owner.journal import Journal
 
 _PATIENCE_S = 0.2
+_FEW = 4
 
 
 class Belongings:
@@ -47,7 +49,7 @@ class Belongings:
     lock: int | None = None
     """Held for as long as the owner lives."""
 
-    def look(self, pids: Iterable[int], ever: Iterable[int]) -> None:
+    def look(self, pids: Collection[int], ever: Iterable[int]) -> None:
         """Learn what these processes hold, and what any that ever was one of them made."""
         pids_ever = {*ever, *self.journal.ever}
         known, suspected = set(self._known), set(self._suspected)
@@ -58,6 +60,8 @@ class Belongings:
             if self._is_user(uid) and thing not in self._before:
                 (known if self._prefix in thing.name else suspected).add(thing)
         known |= self._held(pids)
+        suspected -= known
+        known |= self._mapped(pids, {thing for thing in suspected if thing.kind == "posix"})
         suspected -= known
         if (known, suspected) != (self._known, self._suspected):
             self._known, self._suspected = known, suspected
@@ -82,13 +86,23 @@ class Belongings:
         if alive or not self.journal.in_room:
             empty(self.journal.folder)
 
-    def _held(self, pids: Iterable[int]) -> set[Thing]:
+    def _held(self, pids: Collection[int]) -> set[Thing]:
         found: set[Thing] = set()
         began = time.monotonic()
         for pid in pids:
-            found.update(thing for thing in remains.held_by(pid) if self._is_new(thing))
+            found.update(thing for thing in remains.opened_by(pid) if self._is_new(thing))
             if time.monotonic() - began > _PATIENCE_S:
-                break  # a bomb: reading the memory map of a process that forks can take long
+                break
+        return found
+
+    def _mapped(self, pids: Collection[int], unclear: set[Thing]) -> set[Thing]:
+        """Which of these somebody has mapped. Of many that run, each may be forking: none is waited for."""
+        few = len(pids) <= _FEW
+        found: set[Thing] = set()
+        for pid in pids if unclear else ():
+            now = state(pid)
+            if now is not None and (few or now.state in "ST"):
+                found.update(unclear.intersection(remains.mapped_by(pid)))
         return found
 
     def _is_ours(self, owned: remains.Owned, ever: set[int]) -> bool:

@@ -2,9 +2,12 @@
 
 Some facts:
 
-- A process that is stopped cannot fork. SIGSTOP cannot be caught, so a family that is stopped one by
-  one until a look finds nobody new stands still, and can then be killed without a race.
-- The fifth word of /proc/loadavg is the last pid given out: while it stays the same, nobody is new.
+- A process that is stopped cannot fork, and SIGSTOP cannot be caught. But whoever is in the middle of a
+  fork finishes it first, and the child may show up after a look. It begins stopped if the signal went to
+  their whole process group; SIGCONT to the group undoes that, too. After SIGKILL a fork is given up.
+- The fifth word of /proc/loadavg is the last pid given out: while it stays the same, nobody is new. But
+  pids are given out in a circle, and when a bomb has taken all there are, the last one is the one before
+  the first. The fourth word tells how many tasks the machine has.
 - Orphans of our programs come to us (PR_SET_CHILD_SUBREAPER), and we reap them.
 """
 
@@ -13,14 +16,33 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+from typing import NamedTuple
 
 from labkit.errors import LabError
 from labkit.kernel import proc
 from labkit.owner import marks
 from labkit.owner.limits import MOST_PROCESSES
 
+_SWARM = 8
+_MANY = 100
 _PIDS = 1 << 22
 """More pids than this there cannot be."""
+
+
+class Last(NamedTuple):
+    """The last pid that was given out, and how many tasks there were then."""
+
+    pid: int
+    tasks: int
+
+    def born_since(self, before: Last) -> int:
+        """So many came into being, at the most; 0 when nobody did."""
+        all_around = self.pid == before.pid and self.tasks - before.tasks > _MANY
+        return self.tasks - before.tasks if all_around else (self.pid - before.pid) % _PIDS
+
+    def fewest(self, now: Last) -> Last:
+        """The same, but with as few tasks as there were since."""
+        return self._replace(tasks=min(self.tasks, now.tasks))
 
 
 class Family:
@@ -33,15 +55,23 @@ class Family:
         self.ever: set[int] = set()
         """Pids that were ever seen."""
         self._strangers: set[int] = set()
-        self._last_pid = b""
+        self._last = Last(0, 0)
+        self._at_tick = 0
+        self._swarmed = False
+
+    def begin(self, pid: int, mark: int) -> None:
+        """A program begins with this process."""
+        self.add(pid, mark)
+        self._last = self._last.fewest(_last())
 
     def look(self, always: bool = False) -> None:
         """Find members that are new and drop those that are gone."""
-        last = _last_pid()
-        if last == self._last_pid and not always:
+        last = _last()
+        if last.born_since(self._last) == 0 and not always:
+            self._last = self._last.fewest(last)
             self._drop_gone()
             return
-        self._last_pid = last
+        self._last = last
         there = set(marks.pids())
         self._strangers &= there
         self.members = {pid: mark for pid, mark in self.members.items() if pid in there}
@@ -68,10 +98,10 @@ class Family:
         return [pid for pid, own in self.members.items() if mark in (None, own)]
 
     def freeze(self, mark: int | None = None) -> set[int]:
-        """Stop every process of a program, or of all, so that they stand still and nobody is new."""
+        """Stop every process of a program, or of all, so that they stand still. Those that were seen."""
         stopped: set[int] = set()
         while True:
-            self._stop_groups(mark)
+            self._signal_groups(mark, signal.SIGSTOP)
             self.look(always=True)
             new = [pid for pid in self.of(mark) if pid not in stopped]
             if not new:
@@ -80,22 +110,45 @@ class Family:
                 send(pid, signal.SIGSTOP)
             stopped.update(new)
 
-    def _stop_groups(self, mark: int | None) -> None:
-        """Stop whole process groups, each with one call that no fork can slip through."""
+    def thaw(self, mark: int | None = None) -> None:
+        """Let them go on."""
+        self._signal_groups(mark, signal.SIGCONT)
+        self.look(always=True)
+        for pid in self.of(mark):
+            send(pid, signal.SIGCONT)
+
+    def _signal_groups(self, mark: int | None, number: int) -> None:
+        """Send a signal to whole process groups, each with one call."""
         groups = {group for pid in self.of(mark) if (group := _group(pid)) is not None}
         for group in groups:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(group, signal.SIGSTOP)
+                os.killpg(group, number)
 
     def bursts(self) -> bool:
         """True when more processes came into being since the last look than any program may have."""
-        now, before = int(_last_pid()), int(self._last_pid or 0)
-        return bool(self._last_pid) and (now - before) % _PIDS > MOST_PROCESSES
+        return bool(self._last.pid) and _last().born_since(self._last) > MOST_PROCESSES
+
+    def tick(self) -> None:
+        """Time has passed: from here on it is counted how many more there are."""
+        self._swarmed, self._at_tick = self._grew(), len(self.members)
+
+    def swarms(self) -> bool:
+        """True when there are many more than a tick ago: nobody's memory is to be looked into then.
+
+        Whoever forks holds its lock, and may wait long for a processor among the many that it has made.
+        """
+        return self._swarmed or self._grew() or self.bursts()
+
+    def _grew(self) -> bool:
+        return len(self.members) - self._at_tick > _SWARM
 
     def kill(self, mark: int | None = None) -> None:
-        """End every process of a program, or of all, for certain."""
-        for pid in self.freeze(mark):
-            send(pid, signal.SIGKILL)
+        """End every process of a program, or of all, for certain: also who shows up meanwhile."""
+        killed: set[int] = set()
+        while new := self.freeze(mark) - killed:
+            for pid in new:
+                send(pid, signal.SIGKILL)
+            killed |= new
 
     def _drop_gone(self) -> None:
         for pid in list(self.members):
@@ -125,6 +178,7 @@ def state(pid: int) -> proc.Stat | None:
         return None
 
 
-def _last_pid() -> bytes:
+def _last() -> Last:
     with open("/proc/loadavg", "rb") as file:
-        return file.read().rpartition(b" ")[2]
+        *_, tasks, pid = file.read().replace(b"/", b" ").split()
+    return Last(int(pid), int(tasks))

@@ -241,6 +241,7 @@ class Owner:
         if self.family.bursts():
             self._end_bombs()
         self.family.look()
+        self.family.tick()
         now = time.monotonic()
         for program in list(self.programs.values()):
             if program.deadline is not None and now > program.deadline and not program.done:
@@ -260,13 +261,11 @@ class Owner:
         """Processes come faster than they can be counted: stop all, count, let the innocent go on."""
         self.family.freeze()
         for program in self.programs.values():
-            members = self.family.of(program.mark)
-            over = limits.exceeded(members)
+            over = limits.exceeded(self.family.of(program.mark))
             if over is not None:
                 self._over_limit(program, *over)
             else:
-                for pid in members:
-                    send(pid, signal.SIGCONT)
+                self.family.thaw(program.mark)
 
     def _over_limit(self, program: Program, why: str, limit: str) -> None:
         if program.why is None:
@@ -276,7 +275,7 @@ class Owner:
     def _inventory(self) -> None:
         """See what the programs hold; how often depends on how long it takes, so that it costs little."""
         began = time.monotonic()
-        if began < self._next_inventory or self.family.bursts() or len(self.family.members) > _MOST_HELD:
+        if began < self._next_inventory or len(self.family.members) > _MOST_HELD or self.family.swarms():
             return
         self.belongings.look(self.family.members, self.family.ever)
         self._next_inventory = time.monotonic() + 20 * (time.monotonic() - began)

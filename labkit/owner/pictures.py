@@ -68,6 +68,8 @@ class Pictures:
         if len(pids) > MOST_SHOWN:
             many = Limit("the programs", f"there are {len(pids)} processes; up to {MOST_SHOWN} are shown")
             return Scene(limits=(many,))
+        if self._owner.family.bursts():
+            return Scene(limits=(Limit("the programs", "new processes come too fast to be looked at"),))
         try:
             return self._taken(_roots(pids), clocks)
         except Exception as error:
@@ -79,7 +81,7 @@ class Pictures:
         stream, now = self._stream, time.monotonic()
         if stream is None or now < stream.next:
             return
-        if self._owner.sender.waiting:
+        if self._owner.sender.waiting or self._owner.family.swarms():
             stream.next = now + PERIOD_S
             return
         running = bool(self._owner.programs)

@@ -6,7 +6,6 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from labkit.owner import limits, marks, spawn
-from labkit.owner.family import send
 from labkit.owner.program import TICK_S, Program
 
 if TYPE_CHECKING:
@@ -44,7 +43,7 @@ class Requests:
             self._owner.belongings.nothing_runs()
         self._owner.programs[number] = program
         self._owner.mind_creations()
-        self._owner.family.add(program.pid, program.mark)
+        self._owner.family.begin(program.pid, program.mark)
         limits.prefer_to_kill(program.pid)
         for fd in program.streams:
             self._owner.add(fd, lambda fd, program=program: self._owner.on_output(program, fd))  # type: ignore[misc]
@@ -63,12 +62,14 @@ class Requests:
         program = self._owner.programs.get(head["id"])
         if program is None:
             return
-        if not head["all"]:
-            program.signal_group(head["signal"])
-            return
-        self._owner.family.look()
-        for pid in self._owner.family.of(program.mark):
-            send(pid, head["signal"])
+        program.signal_group(head["signal"])
+
+    def do_pause(self, head: dict[str, Any], body: bytes) -> None:
+        """Let every process of a program stand still, or go on."""
+        program = self._owner.programs.get(head["id"])
+        if program is not None:
+            (self._owner.family.freeze if head["on"] else self._owner.family.thaw)(program.mark)
+        self._owner.tell({"event": "reply", "id": head["reply"]})
 
     def do_stop(self, head: dict[str, Any], body: bytes) -> None:
         """End a program politely."""
@@ -92,10 +93,16 @@ class Requests:
             program.asking, program.reads_since = False, 0
             self._owner.stdin.type(program)
 
+    def do_answer(self, head: dict[str, Any], body: bytes) -> None:
+        """Say that we live."""
+        self._owner.tell({"event": "alive"})
+
     def do_watch(self, head: dict[str, Any], body: bytes) -> None:
         """Begin or end to send pictures."""
         self._owner.pictures.watched(head["on"])
 
     def do_scene(self, head: dict[str, Any], body: bytes) -> None:
         """One picture, now."""
-        self._owner.tell({"event": "reply", "id": head["id"], "scene": self._owner.pictures.now(head["all"])})
+        self._owner.tell(
+            {"event": "reply", "id": head["reply"], "scene": self._owner.pictures.now(head["all"])}
+        )
