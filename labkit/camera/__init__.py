@@ -108,8 +108,6 @@ class Camera:
         self.scenes: list[Scene] = []
         self.limits: list[Limit] = []
         self.written: list[Written] = []
-        self.asked: dict[int, str] = {}
-        """What each task asked, in words, while it waits."""
         self.shortcut = Shortcut()
         self.places: dict[int, int] = {}
         """Where each scene stands in `scenes`, by its id."""
@@ -196,16 +194,19 @@ class Camera:
         """As `Conductor.perform`, with the frames that come of it."""
         conductor, call = self.conductor, task.call
         assert call is not None
-        asked = self.asked[task.tid] = self.decoder.before(task, call)
+        asked = call.said = self.decoder.before(task, call)
         if self.options.slow:
             time.sleep(self.options.slow)
+        who = task.who  # of one that executes a program, it will be another
         conductor.perform(task)
-        if call.result is not None:
-            self._call_frame(task, call, asked)
-        elif task.state == "asleep":
+        if task.stands("asleep", "fired"):
             self._frame(task, call.name, f"{asked} … waits", None, blocked=True)
+        elif call.result is not None:
+            self._call_frame(task, call, who)
         elif call.name not in _ENDS and task.tid not in conductor.tasks:
             self._frame(task, call.name, asked, None, blocked=False)
+        elif call.name == "exit" and task.process.alive:
+            self._frame(task, None, "ends", None, blocked=False)
         self.others()
 
     def others(self) -> None:
@@ -217,13 +218,14 @@ class Camera:
         for process in sorted(died, key=lambda p: p.path):
             text = self.decoder.ended(process.status or 0)
             self._write(process.name, process.pid, None, text, None, False)
-        woken, conductor.woken = conductor.woken, []
-        for other in sorted(woken, key=lambda t: t.key):
-            if other.call is not None and other.call.result is not None:
-                self._call_frame(other, other.call, self.asked.get(other.tid, ""))
         signalled, conductor.signalled = conductor.signalled, []
         for other, pending in signalled:
             self._signal_frame(other, pending)
+        woken = [t for t in conductor.woken if t.state != "stopped"]  # who is stopped sees nothing of it yet
+        conductor.woken = [t for t in conductor.woken if t.state == "stopped"]
+        for other in sorted(woken, key=lambda t: t.key):
+            if other.call is not None and other.call.result is not None:
+                self._call_frame(other, other.call)
 
     def nobody_ready(self) -> None:
         """Let time pass where that may bring something; else the film ends here."""
@@ -257,15 +259,15 @@ class Camera:
 
     # --- frames --------------------------------------------------------------------------------------
 
-    def _call_frame(self, task: Task, call: Made, asked: str) -> None:
-        text = self.decoder.after(task, call, asked)
+    def _call_frame(self, task: Task, call: Made, who: str | None = None) -> None:
+        text = self.decoder.after(task, call)
         alone = self.conductor.woken in ([], [task])
         made = call if alone and not call.waited else None
-        self._write(task.who, task.process.pid, call.name, text, call.result, False, task, made)
+        self._write(who or task.who, task.process.pid, call.name, text, call.result, False, task, made)
 
     def _signal_frame(self, task: Task, pending: Pending | None) -> None:
         assert pending is not None
-        text = self.decoder.signal(pending.number, pending.sender, pending.effect)
+        text = self.decoder.signal(task, pending)
         self._frame(task, None, text, None, blocked=False)
 
     def _frame(self, task: Task, call: str | None, text: str, result: int | None, blocked: bool) -> None:
@@ -350,6 +352,10 @@ class Camera:
             )
         if self.conductor.foreign:
             self.limits.append(Limit("some calls", "A 32-bit program took part; its calls make no frames."))
+        if self.conductor.filtered:
+            self.limits.append(
+                Limit("some calls", "A program filters its calls (seccomp); those it refuses make no frames.")
+            )
         return Film(
             programs=self.programs,
             frames=tuple(self.frames),

@@ -121,7 +121,7 @@ class _ByHand(Camera):
     def _standing(self, could_go: dict[str, Task]) -> Standing:
         return Standing(
             could_go={who: self._next(task) for who, task in could_go.items()},
-            waiting={t.who: self.asked.get(t.tid, "…") for t in self.conductor.sleeping()},
+            waiting={t.who: t.call.said if t.call else "…" for t in self.conductor.sleeping()},
             frames=len(self.frames),
             scene=self.look(),
         )

@@ -33,7 +33,8 @@ class Family:
         return sorted((t for t in self.tasks.values() if t.state == "asleep"), key=lambda t: t.key)
 
     def _new_task(self, tid: int, process: Led) -> Task:
-        task = Task(tid, process, number=len(process.tasks) + 1)
+        process.threads += 1
+        task = Task(tid, process, number=process.threads)
         process.tasks[tid] = task
         self.tasks[tid] = task
         return task
@@ -71,12 +72,14 @@ class Family:
                 self._forget(other)
         if caller.tid != process.pid:
             self._forget(caller)
-            caller.tid, caller.number, caller.state = process.pid, 1, "running"
+            caller.tid, caller.number, caller.state, process.threads = process.pid, 1, "running", 1
             process.tasks[process.pid] = self.tasks[process.pid] = caller
+        caller.restarting, caller.interrupted = None, []
         _dismiss(caller)
         peek.keep_open(process.pid)
         quiet.prepare(process.image, process.pid, marked=False)
         process.shown.clear()
+        process.borrows = False
         ptrace.resume_to_exit(process.pid)
 
     def _reaped(self, pid: int) -> None:

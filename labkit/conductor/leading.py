@@ -11,10 +11,10 @@ from typing import Protocol
 
 from labkit.conductor import quiet
 from labkit.conductor.outputs import Outputs
+from labkit.conductor.returns import TIMED_OUT
 from labkit.conductor.signals import handler_waits
 from labkit.conductor.standing import Standing, quietly
 from labkit.conductor.start import become, check_proc, filled_pipe, find_program, own_processor
-from labkit.conductor.stops import TIMED_OUT
 from labkit.conductor.tasks import Image, Led, Made, Task
 from labkit.kernel import ptrace
 from labkit.kernel.calls import SENDS_SIGNALS
@@ -163,7 +163,7 @@ class Conductor(Standing):
         self._note(task, call)
         self.on_call(task, call)
         task.signal_first = self.signals and handler_waits(task)
-        task.state, task.counter, task.in_vfork = "running", None, False
+        task.state, task.counter, task.in_vfork, task.waits = "running", None, False, None
         quietly(ptrace.resume_to_exit, task.tid)
         self._settle(everybody=call.name in SENDS_SIGNALS)
         if task.stands("asleep"):
@@ -175,19 +175,21 @@ class Conductor(Standing):
         return min(timed, key=lambda t: (t.deadline or 0.0, t.key), default=None)
 
     def fire(self, task: Task) -> None:
-        """Let time pass until this task's timed wait has ended."""
-        self.now = max(self.now, task.deadline or 0.0)
+        """Let time pass until this task's timed wait has ended, or a timer or the like lets another go on."""
+        began, others = time.monotonic(), {t.tid for t in self.ready()}
         if self.hurries and task.state == "asleep" and task.call and _can_be_hurried(task, task.call):
             self.hurries -= 1
             task.hurried, task.hurried_to = True, task.call.point
             quietly(ptrace.interrupt, task.tid)
-        while task.state == "asleep" and task.tid in self.tasks:
+        while task.state == "asleep" and task.tid in self.tasks and others >= {t.tid for t in self.ready()}:
             self._wait_event()
-        task.deadline = None
+        ends = task.deadline or self.now
         if task.state == "fired":
-            task.state = "ready"
+            self.now, task.deadline, task.state = max(self.now, ends), None, "ready"
             if not task.quiet:
                 self.woken.append(task)
+        else:
+            self.now = max(self.now, min(self.now + time.monotonic() - began, ends))
 
     def wait_outside(self) -> bool:
         """Wait for something to come from outside or from a timer; False when time is up."""
@@ -200,7 +202,8 @@ class Conductor(Standing):
     def _let_go(self, task: Task) -> None:
         pending, task.pending = task.pending, None
         if pending and pending.effect == "handler" and task.restarting is not None:
-            task.interrupted, task.restarting = task.restarting, None
+            task.interrupted.append(task.restarting)
+            task.restarting, task.deadline = None, None
         task.state, task.call, task.counter, task.patience_ends = "running", None, None, None
         quietly(ptrace.resume, task.tid, pending.number if pending else 0)
 

@@ -6,6 +6,9 @@ A film shows what the learner's code does. So calls make no frame
   own code); in Python, before the launcher's marker (it asks for access to a file of a certain name);
   in a Python started without our launcher, before its script is opened;
 - on files of libraries and modules, and on descriptors that lead there;
+- that the C library makes for itself: for `perror`, for looking a name up, around a new thread, in
+  `posix_spawn`;
+- that miss a program on the way along PATH, where it will be found further on;
 - that change only the process's own memory: private mappings, stacks, allocation;
 - that only ask (F_GETFD, a position).
 
@@ -18,6 +21,7 @@ import os
 import re
 
 from labkit.conductor.tasks import Image, Made, Task
+from labkit.kernel import ptrace
 from labkit.kernel.calls import OUTPUT_FD
 from labkit.kernel.peek import string
 from labkit.launcher import MARKER
@@ -30,10 +34,14 @@ _LIBRARY = re.compile(
     r"|\.(so|py|pyc|pth|_pth|egg-link|egg-info|dist-info)(\.[\d.]+)?$"
     r"|/(site|dist)-packages(/|$)|/lib(64)?/python3[^/]*(/|$)|^/etc/(ld\.so|localtime|terminfo|inputrc)"
     r"|^/usr/(lib|share)/(locale|zoneinfo|terminfo)|^/(usr/)?lib/terminfo|__pycache__|^/proc/(self|filesystems)"
-    r"|^/dev/tty$|^/sys/(devices|fs)/"
+    r"|^/dev/tty$|^/sys/(devices|fs)/|/openssl\.cnf$|^/etc/(host|resolv|gai)\.conf$"
 )
 _OURS = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 """labkit itself, which need not be installed where libraries are."""
+_TRIES_EPOLL = re.compile(r"/selectors(\.[\w-]+)?\.pyc?$")
+"""A module of Python's that makes an epoll object when it is imported, to see whether that can be done."""
+_LOADER = re.compile(r"/(ld-[^/]*|ld\.so|ld64)[^/]*$")
+_LIBC = re.compile(r"/(libc[.-]|ld-musl)[^/]*$")
 _PYTHON = re.compile(r"(^|/)python[\d.]*$")
 _SHELL = re.compile(r"(^|/)(ba|da|k|z)?sh$")
 _JOB_SIGNALS = (2, 3, 15, 17, 20, 21, 22, 28)
@@ -58,14 +66,22 @@ _ON_FD = frozenset(
         "ftruncate",
         "write",
         "writev",
+        *("connect", "bind", "sendto", "recvfrom", "sendmsg", "recvmsg"),
     ]
 )
+_MAKES_FD = frozenset({"epoll_create1", "socket", "dup", *_ON_PATH})
+_UNIX, _NETLINK = 1, 16
 _FD_OF = {"mmap": 4}
+_SOL_SOCKET = 1
+_WHAT_KIND = {3, 30, 38, 39}
+"""SO_TYPE, SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN: libraries ask for them."""
 _ASKS = {1, 3}
 """fcntl's F_GETFD and F_GETFL."""
 _SETS_FD = 2
 _CLOEXEC_DUP = 1030
 _ALL_SIGNALS = 0xFFFFFFFFFFFFFFFF
+_LIBRARYS_SIGNALS = 0x180000000
+"""Signals 32 and 33, which a program cannot name: the C library takes them out of every set it is given."""
 _SIGINT = 2
 
 
@@ -82,10 +98,15 @@ def is_quiet(task: Task, call: Made, instruction: int, *, everything: bool = Fal
         image.begun = True
         return False
     if call.name in ("execve", "execveat"):
-        return not image.begun
+        return not image.begun or (call.name == "execve" and _is_found_further_on(task, call))
     if not _begun(task, call, instruction):
         return True
-    return call.name in _ALWAYS or _in_library(task, call, instruction) or _housekeeping(task, call)
+    return (
+        call.name in _ALWAYS
+        or _in_library(task, call, instruction)
+        or _of_libc(task, call)
+        or _housekeeping(task, call)
+    )
 
 
 def prepare(image: Image, pid: int, marked: bool) -> None:
@@ -96,7 +117,7 @@ def prepare(image: Image, pid: int, marked: bool) -> None:
             argv = [os.fsdecode(word) for word in file.read().split(b"\0")]
     except OSError:
         return
-    image.loader, image.begun, image.script, image.unread = None, False, None, None
+    image.loader, image.libc, image.begun, image.script, image.unread = None, None, False, None, None
     image.marked = marked or any(word.endswith("/labkit/launcher.py") for word in argv[1:3])
     if not image.marked and _PYTHON.search(image.program):
         image.script = next((w for w in argv[1:] if w and not w.startswith("-")), "")
@@ -107,7 +128,7 @@ def prepare(image: Image, pid: int, marked: bool) -> None:
 def after(task: Task, call: Made) -> None:
     """A call is done: keep track of descriptors that lead to libraries, and of mapped objects."""
     fds, shown, result = task.process.quiet_fds, task.process.shown, call.result or 0
-    if call.name in _ON_PATH and result >= 0:
+    if call.name in _MAKES_FD and result >= 0:
         fds.discard(result)
         if task.quiet:
             fds.add(result)
@@ -174,18 +195,18 @@ def _whole(task: Task, path: str) -> str:
 def _in_loader(task: Task, instruction: int) -> bool:
     image = task.process.image
     if image.loader is None:
-        image.loader = _find_loader(task.process.pid)
+        image.loader = _find_code(task.process.pid, _LOADER)
     return image.loader[0] <= instruction < image.loader[1]
 
 
-def _find_loader(pid: int) -> tuple[int, int]:
-    """Where the dynamic loader's code lies in a process that has just begun."""
+def _find_code(pid: int, which: re.Pattern[str]) -> tuple[int, int]:
+    """Where a library lies in a process's memory; (0, 0) where it does not."""
     low, high = 0, 0
     try:
         with open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as file:
             for line in file:
                 fields = line.split(maxsplit=5)
-                if len(fields) > 5 and re.search(r"/(ld-[^/]*|ld\.so|ld64)[^/]*$", fields[5].strip()):
+                if len(fields) > 5 and which.search(fields[5].strip()):
                     start, end = (int(word, 16) for word in fields[0].split("-"))
                     low, high = (low or start), max(high, end)
     except OSError:
@@ -205,8 +226,41 @@ def _in_library(task: Task, call: Made, instruction: int) -> bool:
         return True
     if call.name in _PATHS_OF:
         path = _path(task, call, _PATHS_OF[call.name][0])
+        if _TRIES_EPOLL.search(path):
+            task.process.image.will_try_epoll = True
         return path != task.process.image.script and bool(_LIBRARY.search(path))
+    if call.name == "epoll_create1" and task.process.image.will_try_epoll:
+        task.process.image.will_try_epoll = False
+        return True
     return False
+
+
+def _of_libc(task: Task, call: Made) -> bool:
+    """`perror` makes a descriptor of its own; who looks names up, or waits for mq_notify, makes sockets."""
+    if call.name != "dup" and not (call.name == "socket" and call.args[0] in (_UNIX, _NETLINK)):
+        return False
+    image = task.process.image
+    if image.libc is None:
+        image.libc = _find_code(task.process.pid, _LIBC)
+    return image.libc[0] <= ptrace.return_address(task.tid, call.stack) < image.libc[1]
+
+
+def _is_found_further_on(task: Task, call: Made) -> bool:
+    """The program is not there, and is in a folder of PATH that will be tried after this one."""
+    folder, _, name = _path(task, call, 0).rpartition("/")
+    try:
+        with open(f"/proc/{task.process.pid}/environ", "rb") as file:
+            found = re.search(rb"(?:^|\0)PATH=([^\0]*)", file.read())
+    except OSError:
+        return False
+    folders = os.fsdecode(found[1]).split(":") if found else []
+    if folder not in folders or _is_program(task, f"{folder}/{name}"):
+        return False
+    return any(_is_program(task, f"{later}/{name}") for later in folders[folders.index(folder) + 1 :])
+
+
+def _is_program(task: Task, path: str) -> bool:
+    return os.access(f"/proc/{task.process.pid}/root{path}", os.X_OK) if path.startswith("/") else False
 
 
 def _is_own_folder(task: Task, call: Made) -> bool:
@@ -223,6 +277,10 @@ def _is_own_folder(task: Task, call: Made) -> bool:
 def _housekeeping(task: Task, call: Made) -> bool:
     """Calls that change or ask only what is the process's own."""
     args, name = call.args, call.name
+    if task.process.borrows and name in ("rt_sigaction", "rt_sigprocmask"):
+        return True
+    if name == "close" and signed32(args[0]) < 0 and _SHELL.search(task.process.image.program):
+        return True
     if name.startswith("rt_sig") and _SHELL.search(task.process.image.program):
         return name != "rt_sigaction" or args[0] in _JOB_SIGNALS
     if name in ("munmap", "mprotect", "mremap"):
@@ -238,7 +296,9 @@ def _housekeeping(task: Task, call: Made) -> bool:
         return args[1] == 0 or args[0] > 64 or args[0] in (32, 33) or _python_puts_back(task, call)
     if name == "rt_sigprocmask":
         return _library_masks(task, call)
-    return name == "setsockopt"
+    if name == "getsockopt":
+        return args[1] == _SOL_SOCKET and args[2] in _WHAT_KIND
+    return name == "prlimit64" and args[2] == 0
 
 
 def _python_puts_back(task: Task, call: Made) -> bool:
@@ -247,18 +307,15 @@ def _python_puts_back(task: Task, call: Made) -> bool:
 
 
 def _library_masks(task: Task, call: Made) -> bool:
-    """The C library blocks all signals, also its own, for an instant; a program cannot."""
+    """The C library blocks signals that a program cannot name; all of them, to put that back at once."""
     if task.unmask_next:
         task.unmask_next = False
         return True
     if call.args[1] == 0:
         return True
     mask = int.from_bytes(_bytes(task, call.args[1], 8), "little")
-    task.unmask_next = mask in (_ALL_SIGNALS, _ALL_SIGNALS & ~0x180000000) and call.args[0] == 0
-    if mask == _ALL_SIGNALS & ~0x180000000:
-        task.unmask_next = False
-        return False
-    return task.unmask_next
+    task.unmask_next = mask == _ALL_SIGNALS and call.args[0] == 0
+    return bool(mask & _LIBRARYS_SIGNALS)
 
 
 def _path(task: Task, call: Made, index: int) -> str:

@@ -31,10 +31,22 @@ def handles_sigchld(pid: int) -> bool:
 
 def only_ignored(task: Task) -> bool:
     """Every signal that waits to be delivered is one that the program ignores."""
+    return _waiting(task) == {"ignored"}
+
+
+def next_effect(task: Task) -> Effect | None:
+    """What the signals that wait to be delivered will do: the first of handler, stops, ends."""
+    effects = _waiting(task)
+    return next((word for word in _FIRST if word in effects), None)
+
+
+_FIRST: tuple[Effect, ...] = ("ends", "stops", "handler")
+
+
+def _waiting(task: Task) -> set[Effect]:
     masks = _masks(task.process.pid, task.tid)
     pending = (masks["SigPnd"] | masks["ShdPnd"]) & ~masks["SigBlk"]
-    numbers = [n for n in range(1, 65) if pending >> (n - 1) & 1]
-    return bool(numbers) and all(effect(task, n) == "ignored" for n in numbers)
+    return {effect(task, n) for n in range(1, 65) if pending >> (n - 1) & 1}
 
 
 def handler_waits(task: Task) -> bool:

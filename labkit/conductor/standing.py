@@ -19,8 +19,6 @@ class Standing(Stops):
 
     def __init__(self, outputs: Outputs, everything: bool, seconds: float) -> None:
         super().__init__(outputs, everything)
-        self.now = 0.0
-        """The conductor's own time: it passes only in timed waits."""
         self.ends_at = time.monotonic() + seconds
         self.most_output = 1_000_000
         """Bytes of output that are kept."""
@@ -80,6 +78,8 @@ class Standing(Stops):
                 return True
             task.state, task.counter = "running", None
             return False
+        if task.state == "ended":
+            return len(task.process.tasks) > 1
         if everybody and task.state != "unborn":
             return self._witness(task).state() in "tT"
         return task.state != "unborn"

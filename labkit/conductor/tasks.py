@@ -8,6 +8,7 @@ from typing import Literal, TypeAlias
 
 from labkit.kernel.calls import CALLS, Call
 from labkit.kernel.numbers import number
+from labkit.scene import Blocked
 
 State: TypeAlias = Literal[
     "unborn",  # made, not yet at its first stop
@@ -19,9 +20,10 @@ State: TypeAlias = Literal[
     "fired",  # stands after a wait that ended by time; its turn comes in order of time
     "signal",  # stands before the delivery of a signal
     "stopped",  # stopped by SIGSTOP or the like
+    "ended",  # a first thread that has ended before others of its process
 ]
 
-Effect: TypeAlias = Literal["handler", "ignored", "ends", "stops"]
+Effect: TypeAlias = Literal["handler", "ignored", "ends", "stops", "continues"]
 """What a signal does to a process."""
 
 READY: frozenset[State] = frozenset({"new", "call", "ready", "signal"})
@@ -42,6 +44,10 @@ class Made:
     """After which it ends by itself; None: it does not."""
     point: float | None = None
     """Where that was asked for as a point on a clock: the point."""
+    stack: int = 0
+    """The stack pointer; a handler that interrupts the call comes back to the same."""
+    said: str = ""
+    """The call in words, as it was before it happened, where somebody writes them down."""
 
     @property
     def spec(self) -> Call:
@@ -55,6 +61,10 @@ class Pending:
     number: int
     sender: int | None
     effect: Effect
+    value: int | None = None
+    """What was sent with it."""
+    address: int | None = None
+    """Where memory was used that may not be."""
 
 
 @dataclass(slots=True)
@@ -64,6 +74,8 @@ class Image:
     program: str = ""
     loader: tuple[int, int] | None = None
     """Where the dynamic loader lies; None: not yet looked; (0, 0): there is none."""
+    libc: tuple[int, int] | None = None
+    """Where the C library lies; likewise."""
     begun: bool = False
     """The program's own code has been reached."""
     marked: bool = False
@@ -73,9 +85,11 @@ class Image:
 
     unread: str | None = None
     """The whole path of a script that its interpreter has found, and will now read."""
+    will_try_epoll: bool = False
+    """A module is being imported that tries whether there is epoll."""
 
     def heir(self) -> Image:
-        return Image(self.program, self.loader, self.begun, self.marked, self.script)
+        return Image(self.program, self.loader, self.libc, self.begun, self.marked, self.script)
 
 
 @dataclass(slots=True)
@@ -90,12 +104,16 @@ class Led:
     parent: Led | None = None
     tasks: dict[int, Task] = field(default_factory=dict)
     children: int = 0
+    threads: int = 0
+    """How many there have been."""
     quiet_fds: set[int] = field(default_factory=set)
     """Descriptors of libraries and the like, whose calls make no frames."""
     shown: dict[int, int] = field(default_factory=dict)
     """Mappings of objects: address, size."""
     status: int | None = None
     """How it ended, as waitpid says it."""
+    borrows: bool = False
+    """It runs in its parent's memory (vfork) until it executes a program."""
     reaped: bool = False
     """Its parent has been told of its end."""
 
@@ -118,8 +136,8 @@ class Task:
     """The call it is in makes no frame."""
     restarting: Made | None = None
     """A call that a signal cut short, and which the kernel will start again."""
-    interrupted: Made | None = None
-    """A call that was cut short, and during whose interruption a handler runs."""
+    interrupted: list[Made] = field(default_factory=list)
+    """Calls that were cut short by handlers that have not returned, the innermost last."""
     pending: Pending | None = None
     deadline: float | None = None
     """When its timed wait ends, in the conductor's own time."""
@@ -129,6 +147,8 @@ class Task:
     """The conductor ends its timed wait before the time."""
     hurried_to: float | None = None
     """The point on a clock of the last wait that was ended so."""
+    waits: Blocked | None = None
+    """How it was last seen to wait, for pictures between the end of its time and its turn."""
     in_vfork: bool = False
     unmask_next: bool = False
     born_by: int | None = None
@@ -179,24 +199,19 @@ class Witness:
         self._files: list[int] = []
         self._call = b""
         """What `syscall` said when it was last read."""
-        try:
-            for name in ("stat", "schedstat"):
-                self._open(name)
-        except OSError:
-            self.close()
-            raise
+        if not (self._open("stat") and self._open("schedstat")):
+            self.close()  # it is gone already, as threads are when another executes a program: state X
 
-    def _open(self, name: str) -> None:
-        self._files.append(os.open(f"{self._folder}/{name}", os.O_RDONLY | os.O_CLOEXEC))
+    def _open(self, name: str) -> bool:
+        try:
+            self._files.append(os.open(f"{self._folder}/{name}", os.O_RDONLY | os.O_CLOEXEC))
+        except (FileNotFoundError, ProcessLookupError, PermissionError):
+            return False
+        return True
 
     def _may_see_call(self) -> bool:
         """False for a task that is ending: it has no memory any more, and its files belong to root."""
-        if len(self._files) < 3:
-            try:
-                self._open("syscall")
-            except PermissionError:
-                return False
-        return True
+        return len(self._files) > 2 or (len(self._files) == 2 and self._open("syscall"))
 
     def state(self) -> str:
         """The kernel's letter: S asleep, t stopped by its tracer, Z ended…; X when it is gone."""
@@ -254,5 +269,5 @@ class Witness:
     def _read(self, which: int) -> bytes:
         try:
             return os.pread(self._files[which], 512, 0)
-        except OSError:
+        except (OSError, IndexError):
             return b""

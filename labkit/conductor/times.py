@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
+import struct
 import time
 
 from labkit.conductor.quiet import signed32
 from labkit.conductor.tasks import Made
 from labkit.kernel.calls import TIMEOUTS
-from labkit.kernel.peek import words
+from labkit.kernel.peek import content, words
 
 _NONE = (None, None)
+_IPC_NOWAIT = 0o4000
 
 
 def time_limit(pid: int, call: Made) -> tuple[float | None, float | None]:
@@ -23,6 +25,8 @@ def time_limit(pid: int, call: Made) -> tuple[float | None, float | None]:
     if form == "ms":
         milliseconds = signed32(value)
         return _NONE if milliseconds < 0 else (milliseconds / 1000, None)
+    if call.name == "semtimedop" and _at_once(pid, call):
+        return _NONE
     if not value or (call.name == "futex" and call.args[1] & 127 not in (0, 6, 9, 11, 13)):
         return _NONE
     parts = words(pid, value, 2)
@@ -34,6 +38,12 @@ def time_limit(pid: int, call: Made) -> tuple[float | None, float | None]:
     if not is_absolute(call):
         return seconds, None
     return _rounded(seconds - time.clock_gettime(clock_of(call))), seconds
+
+
+def _at_once(pid: int, call: Made) -> bool:
+    """One of the operations does not wait."""
+    operations = content(pid, call.args[1], 6 * min(call.args[2], 500))
+    return any(flags & _IPC_NOWAIT for _, _, flags in struct.iter_unpack("=Hhh", operations))
 
 
 def _rounded(seconds: float) -> float:

@@ -23,8 +23,14 @@ HIDDEN = None
 """An argument that is not shown."""
 
 
-quoted = lru_cache(2000)(_quoted)
-"""As `words.content`: programs say the same again and again."""
+@lru_cache(2000)
+def quoted(data: bytes, most: int) -> str:
+    """As `words.content`; the zero that ends a string in C is written, too: `"three\\0"`."""
+    text = _quoted(data, most)
+    if data[-1:] == b"\0" and b"\0" not in data[:-1] and 1 < len(data) <= most:
+        before = _quoted(data[:-1], most)
+        return f'{before[:-1]}\\0"' if before.startswith('"') else text
+    return text
 
 
 def _signal_argument(task: Task, call: Made, index: int, done: bool) -> str:
@@ -54,13 +60,7 @@ def _hidden(task: Task, call: Made, index: int, done: bool) -> str | None:
 
 def _open_flags(task: Task, call: Made, index: int, done: bool) -> str | None:
     value = call.args[index] & 0xFFFFFFFF
-    if call.spec.result != "fd" or call.name in (
-        "pipe2",
-        "dup3",
-        "timerfd_create",
-        "signalfd4",
-        "inotify_init1",
-    ):
+    if call.name in ("pipe2", "dup3"):
         named = flags.names(value, flags.OPEN)
         return HIDDEN if named == "0" else named
     access = ("O_RDONLY", "O_WRONLY", "O_RDWR", "O_ACCMODE")[value & 3]
@@ -88,16 +88,11 @@ def _ipc_flags(task: Task, call: Made, index: int, done: bool) -> str | None:
 
 
 def _clone(task: Task, call: Made, index: int, done: bool) -> str | None:
-    return (
-        HIDDEN
-        if shown_name(task, call) in ("fork", "vfork")
-        else flags.names(call.args[0] & ~0xFF, flags.CLONE)
-    )
-
-
-def _clone3(task: Task, call: Made, index: int, done: bool) -> str | None:
-    value = _clone_flags(task, call)
-    return HIDDEN if shown_name(task, call) in ("fork", "vfork") else flags.names(value, flags.CLONE)
+    if shown_name(task, call) != "clone":
+        return HIDDEN
+    bits, signal = _clone_flags(task, call)
+    words = [flags.names(bits & ~flags.CLONE_NUMBERS, flags.CLONE)] if bits & ~flags.CLONE_NUMBERS else []
+    return "|".join([*words, signal_name(signal)] if signal else words) or "0"
 
 
 def _ms(task: Task, call: Made, index: int, done: bool) -> str | None:
@@ -116,7 +111,7 @@ def _size(task: Task, call: Made, index: int, done: bool) -> str | None:
 
 
 def _int(task: Task, call: Made, index: int, done: bool) -> str | None:
-    if call.spec.args[index - 1] in ("outiov", "iniov", "iov", "sembuf", "pollfds"):
+    if call.spec.args[index - 1] in ("outiov", "iniov", "iov", "sembuf", "pollfds"):  # a length
         return HIDDEN
     return str(signed32(call.args[index]))
 
@@ -129,29 +124,74 @@ def _dirfd(task: Task, call: Made, index: int, done: bool) -> str | None:
 def _fcntl_argument(task: Task, call: Made, index: int, done: bool) -> str | None:
     command, value = call.args[1], call.args[2]
     if command in (5, 6, 7, 36, 37, 38):
-        kind, whence, start, length = struct.unpack(
-            "=hh4xqq", content(task.process.pid, value, 24).ljust(24, b"\0")
-        )
-        word = {0: "F_RDLCK", 1: "F_WRLCK", 2: "F_UNLCK"}.get(kind, str(kind))
-        where = (
-            "the whole file"
-            if (whence, start, length) == (0, 0, 0)
-            else f"bytes {start} to " + (str(start + length - 1) if length else "the end")
-        )
-        return f"{word}, {where}"
-    if command in (2, 4):
-        return flags.names(value, {"FD_CLOEXEC": 1} if command == 2 else flags.OPEN)
+        return _lock(content(task.process.pid, value, 24).ljust(24, b"\0"))
+    if command == 2:
+        return flags.names(value, {"FD_CLOEXEC": 1})
+    if command == 4:
+        access = ("", "O_WRONLY", "O_RDWR", "O_ACCMODE")[value & 3]
+        named = flags.names(value & ~3 & ~_LARGE_FILE, flags.OPEN)
+        return "|".join(word for word in (access, named if named != "0" else "") if word) or "0"
     if command == 1033:
         return flags.names(value, flags.SEALS)
+    if command == 1024:
+        return _LOCKS.get(value, str(value))
     return str(signed32(value)) if command in (0, 1030, 1031, 8) else HIDDEN
+
+
+_LARGE_FILE = 0o100000
+_LOCKS = {0: "F_RDLCK", 1: "F_WRLCK", 2: "F_UNLCK"}
+
+
+def _lock(data: bytes) -> str:
+    """A `struct flock`: `F_WRLCK, bytes 0 to 9`."""
+    kind, whence, start, length = struct.unpack("=hh4xqq", data)
+    if (whence, start, length) == (0, 0, 0):
+        where = "the whole file"
+    else:
+        last = "the end" if not length else str(start + length - 1)
+        where = (
+            f"bytes {start} to {last}"
+            + ("", ", counted from the position", ", counted from the end")[whence % 3]
+        )
+    return f"{_LOCKS.get(kind, kind)}, {where}"
+
+
+def _socket_type(task: Task, call: Made, index: int, done: bool) -> str | None:
+    value = call.args[index]
+    kind = flags.SOCKET_KINDS.get(value & 15, str(value & 15) if value & 15 else "")
+    named = flags.names(value & ~15, flags.SOCKET_FLAGS)
+    return "|".join(word for word in (kind, named if named != "0" else "") if word) or HIDDEN
+
+
+def _last_fd(task: Task, call: Made, index: int, done: bool) -> str | None:
+    value = call.args[index] & 0xFFFFFFFF
+    return "the last" if value >= 0x7FFFFFFF else str(value)
+
+
+def _socket_option(task: Task, call: Made, index: int, done: bool) -> str | None:
+    level, number = call.args[index], call.args[index + 1]
+    return flags.SOCKET_OPTIONS.get((level, number), f"{level}, {number}")
+
+
+def _limit(task: Task, call: Made, index: int, done: bool) -> str | None:
+    parts = [
+        "no limit" if v == (1 << 64) - 1 else str(v) for v in words(task.process.pid, call.args[index], 2)
+    ]
+    return HIDDEN if len(parts) < 2 else parts[0] if parts[0] == parts[1] else f"{parts[0]} of {parts[1]}"
+
+
+def _queue_flags(task: Task, call: Made, index: int, done: bool) -> str | None:
+    found = words(task.process.pid, call.args[index], 1)
+    return flags.names(found[0], flags.OPEN) if found else HIDDEN
 
 
 PLAIN: dict[str, Callable[[Task, Made, int, bool], str | None]] = {
     "sig": _signal_argument, "open": _open_flags, "mode": _mode, "mknod": _mknod, "ipcflags": _ipc_flags,
-    "clone": _clone, "clone3": _clone3, "ms": _ms, "offset": _offset, "size": _size, "int": _int,
+    "clone": _clone, "clone3": _clone, "ms": _ms, "offset": _offset, "size": _size, "int": _int,
     "dirfd": _dirfd, "fcntlarg": _fcntl_argument, "len": _hidden, "out": _hidden, "outiov": _hidden,
-    "iov": _hidden, "siginfo": _hidden, "uintptr": _hidden, "ptr": _hidden, "mqattr": _hidden,
-    "mqnotify": _hidden, "futexptr": _hidden, "protocol": _hidden, "-": _hidden,
+    "iov": _hidden, "siginfo": _hidden, "uintptr": _hidden, "ptr": _hidden,
+    "futexptr": _hidden, "protocol": _hidden, "status": _hidden, "-": _hidden, "socktype": _socket_type,
+    "lastfd": _last_fd, "sockopt": _socket_option, "rlimitval": _limit, "mqset": _queue_flags,
     **{word: _flag_argument(table) for word, table in flags.FLAG_SETS.items()},
     **{word: _choice_argument(table) for word, table in flags.CHOICES.items()},
 }  # fmt: skip
@@ -161,23 +201,42 @@ UNSEEN = frozenset(word for word, function in PLAIN.items() if function is _hidd
 
 def shown_name(task: Task, call: Made) -> str:
     """The call's name as a programmer writes it."""
-    if call.name in ("clone", "clone3"):
-        bits = _clone_flags(task, call)
-        if bits & 0x10000:
-            return call.name
-        return "vfork" if bits & 0x4000 else "fork" if not bits & 0x100 else "clone"
-    return flags.FRIENDLY.get(call.name, call.name)
+    if call.name not in ("clone", "clone3"):
+        return friendly(call)
+    bits, signal = _clone_flags(task, call)
+    bits &= ~flags.CLONE_NUMBERS & ~_CLEAR_SIGHAND
+    return {(0, 17): "fork", (_VFORK, 17): "vfork"}.get((bits, signal), "clone")
+
+
+_VFORK = 0x4100
+_CLEAR_SIGHAND = 1 << 32
+_AT_FDCWD, _AT_REMOVEDIR = -100, 0x200
 
 
 def friendly(call: Made) -> str:
     """A call's name in the C library."""
-    return flags.FRIENDLY.get(call.name, call.name)
+    name, args = call.name, call.args
+    if any(word == "dirfd" and signed32(args[i]) != _AT_FDCWD for i, word in enumerate(call.spec.args)):
+        return name
+    if name in flags.PLAINER:
+        plainer, index = flags.PLAINER[name]
+        if not args[index]:
+            return plainer
+    if name == "unlinkat" and args[2] == _AT_REMOVEDIR:
+        return "rmdir"
+    if name == "prlimit64" and not args[0]:
+        return "setrlimit" if args[2] else "getrlimit"
+    if name == "mq_getsetattr":
+        return "mq_setattr" if args[1] else "mq_getattr"
+    return flags.FRIENDLY.get(name, name)
 
 
-def _clone_flags(task: Task, call: Made) -> int:
+def _clone_flags(task: Task, call: Made) -> tuple[int, int]:
+    """Its flags, and the signal that the parent gets at its child's end."""
     if call.name == "clone":
-        return call.args[0]
-    return (words(task.process.pid, call.args[0], 1) or [0])[0]
+        return call.args[0] & ~0xFF, call.args[0] & 0xFF
+    found = words(task.process.pid, call.args[0], 5)
+    return (found[0], found[4]) if len(found) == 5 else (0, 0)
 
 
 def has_out(call: Made) -> bool:
@@ -185,8 +244,15 @@ def has_out(call: Made) -> bool:
     return call.name in _FILLS
 
 
-_OUTS = {"newfds", "outaddr", "outmsg", "pollfds", "fdset", "fcntlarg"}
+_OUTS = {"newfds", "outaddr", "outmsg"}
 _FILLS = frozenset(name for name, call in CALLS.items() if _OUTS & set(call.args))
+
+
+def span(seconds: float) -> str:
+    """A time that a program asks for: `0.05 s`, `20 µs`."""
+    if 0 < seconds < 1e-3:
+        return f"{seconds * 1e9:g} ns" if seconds < 1e-6 else f"{seconds * 1e6:g} µs"
+    return f"{seconds:g} s"
 
 
 def error_text(number: int) -> str:
@@ -237,19 +303,21 @@ def shortly(path: bytes) -> bytes:
     return shortened(path.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
 
-def passed_descriptors(control: bytes) -> list[int]:
-    """The descriptors that a control message carries (SCM_RIGHTS)."""
-    found: list[int] = []
+def controls(control: bytes) -> tuple[list[int], list[int]]:
+    """What control messages carry: descriptors (SCM_RIGHTS), pids of senders (SCM_CREDENTIALS)."""
+    descriptors: list[int] = []
+    senders: list[int] = []
     while len(control) >= 16:
         size, level, kind = struct.unpack_from("=qii", control)
         if size < 16:
             break
+        numbers = [number for (number,) in struct.iter_unpack("=i", control[16 : 16 + (size - 16) // 4 * 4])]
         if level == 1 and kind == 1:
-            found += struct.unpack(
-                f"={(min(size, len(control)) - 16) // 4}i", control[16 : 16 + (size - 16) // 4 * 4]
-            )
+            descriptors += numbers
+        elif level == 1 and kind == 2:
+            senders += numbers[:1]
         control = control[(size + 7) // 8 * 8 :]
-    return found
+    return descriptors, senders
 
 
 def gathered(pid: int, address: int, count: int, size: int | None = None) -> bytes:

@@ -40,9 +40,12 @@ def _still_life(process: Process, tasks: dict[int, Task]) -> Process:
         task = tasks.get(thread.tid)
         if task is None:
             threads.append(thread)
-        elif task.state == "asleep":
-            blocked = thread.blocked and replace(thread.blocked, since_ns=None)
-            threads.append(replace(thread, state="sleeping", blocked=blocked))
+        elif task.state in ("asleep", "fired"):
+            if task.state == "asleep" and thread.blocked is not None:
+                task.waits = replace(thread.blocked, since_ns=None)
+            threads.append(replace(thread, state="sleeping", blocked=task.waits))
+        elif task.state == "ended":
+            threads.append(thread)
         else:
             state: State = "stopped" if task.state == "stopped" else "running"
             threads.append(replace(thread, state=state, blocked=None))

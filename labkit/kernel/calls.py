@@ -28,22 +28,24 @@ read              fd out size                            -> bytes    !
 pread64           fd out size offset                     -> bytes    !
 readv             fd outiov int                          -> bytes    !
 preadv            fd outiov int offset                   -> bytes    !
+preadv2           fd outiov int offset - zero-> bytes    !
 write             fd in size                             -> count    !
 pwrite64          fd in size offset                      -> count    !
 writev            fd iniov int                           -> count    !
 pwritev           fd iniov int offset                    -> count    !
+pwritev2          fd iniov int offset - zero-> count    !
 lseek             fd offset seek                         -> offset   !
 sendfile          fd fd ptr size                         -> count    !
-copy_file_range   fd ptr fd ptr size int                 -> count    !
+copy_file_range   fd ptr fd ptr size zero-> count    !
 splice            fd - fd - size splice                  -> count    !
 tee               fd fd size splice                      -> count    !
 vmsplice          fd iniov int splice                    -> count    !
 close             fd                                     -> zero     !
-close_range       fd fd int                              -> zero     !
+close_range       fd lastfd closerange   -> zero     !
 dup               fd                                     -> fd       .
 dup2              fd fd                                  -> fd       !
-dup3              fd fd open                             -> fd       !
-fcntl             fd fcntl fcntlarg                      -> int      !
+dup3              fd fd open             -> fd       !
+fcntl             fd fcntl fcntlarg                      -> fcntl    !
 flock             fd flock                               -> zero     !
 pipe              newfds                                 -> zero     .
 pipe2             newfds open                            -> zero     .
@@ -52,12 +54,12 @@ openat            dirfd path open mode                   -> fd       !
 openat2           dirfd path ptr size                    -> fd       !
 creat             path mode                              -> fd       !
 unlink            path                                   -> zero     !
-unlinkat          dirfd path int                         -> zero     !
+unlinkat          dirfd path at          -> zero     !
 rename            path path                              -> zero     !
 renameat          dirfd path dirfd path                  -> zero     !
-renameat2         dirfd path dirfd path int              -> zero     !
+renameat2         dirfd path dirfd path rename-> zero     !
 link              path path                              -> zero     !
-linkat            dirfd path dirfd path int              -> zero     !
+linkat            dirfd path dirfd path at-> zero     !
 symlink           path path                              -> zero     !
 symlinkat         path dirfd path                        -> zero     !
 mkdir             path mode                              -> zero     !
@@ -69,7 +71,7 @@ truncate          path size                              -> zero     !
 ftruncate         fd size                                -> zero     !
 fsync             fd                                     -> zero     !
 fdatasync         fd                                     -> zero     !
-fallocate         fd int offset size                     -> zero     !
+fallocate         fd fallocate offset size-> zero     !
 fork                                                     -> pid      .
 vfork                                                    -> pid      .
 clone             clone - - - -                          -> pid      .
@@ -77,45 +79,52 @@ clone3            clone3 -                               -> pid      .
 execve            path argv -                            -> zero     .
 execveat          dirfd path argv - int                  -> zero     .
 wait4             waitfor status wait -                  -> pid      !
-waitid            idtype waitid siginfo wait -           -> zero     !
+waitid            idtype waitid siginfo wait --> child    !
 exit              int                                    -> none     !
 exit_group        int                                    -> none     !
 setpgid           pid pid                                -> zero     !
 setsid                                                   -> pid      !
+unshare           cloneflags             -> zero     .
+setns             fd cloneflags          -> zero     .
+chdir             path                   -> zero     .
+fchdir            fd                     -> zero     .
+chroot            path                   -> zero     .
+prlimit64         otherpid rlimit rlimitval - -> zero     .
 prctl             prctl int                              -> int      .
+seccomp           seccomp zero -                         -> int      .
 kill              killpid sig                            -> zero     !
 tkill             pid sig                                -> zero     !
 tgkill            pid pid sig                            -> zero     !
-rt_sigqueueinfo   pid sig -                              -> zero     !
-rt_tgsigqueueinfo pid pid sig -                          -> zero     !
-pidfd_open        pid int                                -> fd       !
-pidfd_send_signal fd sig - int                           -> zero     !
-pidfd_getfd       fd fd int                              -> fd       !
+rt_sigqueueinfo   pid sig sigval         -> zero     !
+rt_tgsigqueueinfo pid pid sig sigval     -> zero     !
+pidfd_open        pid open               -> fd       !
+pidfd_send_signal fd sig - zero          -> zero     !
+pidfd_getfd       fd fd zero             -> fd       !
 rt_sigaction      sig sigaction - -                      -> zero     .
 rt_sigprocmask    sighow sigset - -                      -> zero     .
 rt_sigpending     - -                                    -> zero     !
 rt_sigsuspend     sigset -                               -> zero     !
-rt_sigtimedwait   sigset - timespec -                    -> sig      !
+rt_sigtimedwait   sigset siginfo timespec --> sig      !
 rt_sigreturn                                             -> none     .
 sigaltstack       - -                                    -> zero     .
 pause                                                    -> zero     !
 alarm             seconds                                -> int      !
 setitimer         itimer itimerval -                     -> zero     !
-timer_create      clock - -                              -> zero     .
-timer_settime     int int itimerspec -                   -> zero     !
+timer_create      clock sigevent -       -> zero     .
+timer_settime     int sleepflags itimerspec --> zero     !
 timer_delete      int                                    -> zero     .
 nanosleep         timespec -                             -> zero     !
 clock_nanosleep   clock sleepflags timespec -            -> zero     !
 sched_yield                                              -> zero     !
 mmap              addr size prot map fd offset           -> addr     .
 munmap            addr size                              -> zero     .
-mremap            addr size size int addr                -> addr     .
+mremap            addr size size mremap newaddr-> addr     .
 mprotect          addr size prot                         -> zero     .
 msync             addr size msync                        -> zero     !
 madvise           addr size madvise                      -> zero     .
 memfd_create      string memfd                           -> fd       .
-process_vm_readv  pid outiov int iov int int             -> bytes    !
-process_vm_writev pid iniov int iov int int              -> count    !
+process_vm_readv  pid outiov int iov int zero-> bytes    !
+process_vm_writev pid iniov int iov int zero-> count    !
 shmget            key size ipcflags                      -> shmid    !
 shmat             shmid addr shmflags                    -> addr     !
 shmdt             addr                                   -> zero     !
@@ -123,7 +132,7 @@ shmctl            shmid ipccmd -                         -> int      !
 semget            key int ipcflags                       -> semid    !
 semop             semid sembuf int                       -> zero     !
 semtimedop        semid sembuf int timespec              -> zero     !
-semctl            semid int semcmd semarg                -> int      !
+semctl            semid int semcmd semarg-> semctl   !
 msgget            key ipcflags                           -> msqid    !
 msgsnd            msqid msgbuf size msgflags             -> zero     !
 msgrcv            msqid - size msgtype msgflags          -> message  !
@@ -131,14 +140,14 @@ msgctl            msqid ipccmd -                         -> int      !
 mq_open           mqname open mode mqattr                -> fd       !
 mq_unlink         mqname                                 -> zero     !
 mq_timedsend      fd in size int timespec                -> zero     !
-mq_timedreceive   fd out size uintptr timespec           -> bytes    !
+mq_timedreceive   fd out size uintptr timespec-> mqbytes  !
 mq_notify         fd mqnotify                            -> zero     !
-mq_getsetattr     fd - -                                 -> zero     !
-futex             futex futexop int - futexptr -         -> int      !
-poll              pollfds int ms                         -> count    !
-ppoll             pollfds int timespec - -               -> count    !
-select            int fdset fdset fdset timeval          -> count    !
-pselect6          int fdset fdset fdset timespec -       -> count    !
+mq_getsetattr     fd mqset -             -> zero     !
+futex             futex futexop futexval - futexptr --> int      !
+poll              pollfds int ms         -> poll     !
+ppoll             pollfds int timespec - --> poll     !
+select            int fdset fdset fdset timeval-> select   !
+pselect6          int fdset fdset fdset timespec --> select   !
 epoll_create      int                                    -> fd       .
 epoll_create1     epollflags                             -> fd       .
 epoll_ctl         fd epollop fd epollevent               -> zero     !
@@ -147,13 +156,16 @@ epoll_pwait       fd - int ms - -                        -> epoll    !
 epoll_pwait2      fd - int timespec - -                  -> epoll    !
 eventfd           int                                    -> fd       .
 eventfd2          int eventfd                            -> fd       .
-timerfd_create    clock open                             -> fd       .
-timerfd_settime   fd int itimerspec -                    -> zero     !
+timerfd_create    clock timerfd          -> fd       .
+timerfd_settime   fd sleepflags itimerspec --> zero     !
 timerfd_gettime   fd -                                   -> zero     !
+io_uring_setup    int ptr                -> fd       .
+io_uring_enter    fd int int uring - -   -> count    !
 signalfd          fd sigset -                            -> fd       .
-signalfd4         fd sigset - open                       -> fd       .
-inotify_init1     open                                   -> fd       .
-inotify_add_watch fd path int                            -> int      !
+signalfd4         fd sigset - signalfd   -> fd       .
+inotify_init1     inotifyflags           -> fd       .
+inotify_add_watch fd path inotify        -> int      !
+inotify_rm_watch  fd int                 -> zero     .
 socket            family socktype protocol               -> fd       .
 socketpair        family socktype protocol newfds        -> zero     .
 bind              fd sockaddr len                        -> zero     !
@@ -162,13 +174,16 @@ connect           fd sockaddr len                        -> zero     !
 accept            fd outaddr -                           -> fd       !
 accept4           fd outaddr - socktype                  -> fd       !
 shutdown          fd how                                 -> zero     !
+getsockname       fd - -                 -> outname  .
+getpeername       fd - -                 -> outname  .
 sendto            fd in size msg sockaddr len            -> count    !
 recvfrom          fd out size msg outaddr -              -> bytes    !
 sendmsg           fd inmsg msg                           -> count    !
 recvmsg           fd outmsg msg                          -> count    !
 sendmmsg          fd - int msg                           -> count    !
 recvmmsg          fd - int msg timespec                  -> count    !
-setsockopt        fd int int - len                       -> zero     .
+setsockopt        fd sockopt - sockval len-> zero     .
+getsockopt        fd sockopt - -         -> sockval  .
 restart_syscall                                          -> int      !
 """
 
@@ -204,7 +219,7 @@ TIMEOUTS: dict[str, tuple[int, str]] = {
 its operations that wait; in others this argument is something else, and so it has no word in the table.)"""
 
 OUTPUT_FD: dict[str, int] = {
-    "write": 0, "writev": 0, "pwrite64": 0, "pwritev": 0, "sendfile": 0, "copy_file_range": 2,
+    "write": 0, "writev": 0, "pwrite64": 0, "pwritev": 0, "pwritev2": 0, "sendfile": 0, "copy_file_range": 2,
     "splice": 2, "tee": 1, "vmsplice": 0,
 }  # fmt: skip
 """Calls that put bytes somewhere: which argument is the descriptor they go to."""

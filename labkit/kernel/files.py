@@ -54,6 +54,7 @@ class Timer(NamedTuple):
 
 
 _TFD = re.compile(rb"tfd:\s*(\d+)\s+events:\s*([0-9a-f]+)(?:.*?ino:([0-9a-f]+)\s+sdev:([0-9a-f]+))?")
+_TFD_DATA = re.compile(rb"tfd:\s*(\d+).*?data:\s*([0-9a-f]+)")
 _PAIR = re.compile(rb"\((\d+), (\d+)\)")
 
 CLOCKS = {0: "CLOCK_REALTIME", 1: "CLOCK_MONOTONIC", 7: "CLOCK_BOOTTIME", 8: "CLOCK_REALTIME_ALARM",
@@ -72,6 +73,14 @@ def parse_epoll(lines: Iterable[bytes]) -> tuple[Watched, ...]:
             )
         )
     return tuple(sorted(found))
+
+
+def parse_epoll_data(lines: Iterable[bytes]) -> dict[int, list[int]]:
+    """By what an epoll will tell of them (the user's data): the descriptors it watches."""
+    found: dict[int, list[int]] = {}
+    for fd, data in (match.groups() for match in filter(None, map(_TFD_DATA.match, lines))):
+        found.setdefault(int(data, 16), []).append(int(fd))
+    return found
 
 
 def event_words(events: int) -> str:

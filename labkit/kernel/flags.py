@@ -14,6 +14,7 @@ shown as a number, so that nothing is lost.
 from __future__ import annotations
 
 import os
+import resource
 import socket
 
 OPEN = {
@@ -36,8 +37,14 @@ CLONE = {
     "CLONE_SYSVSEM": 0x40000, "CLONE_SETTLS": 0x80000, "CLONE_PARENT_SETTID": 0x100000,
     "CLONE_CHILD_CLEARTID": 0x200000, "CLONE_CHILD_SETTID": 0x1000000, "CLONE_NEWIPC": 0x8000000,
     "CLONE_NEWUSER": 0x10000000, "CLONE_NEWPID": 0x20000000, "CLONE_NEWNET": 0x40000000,
+    "CLONE_NEWUTS": 0x4000000, "CLONE_NEWCGROUP": 0x2000000,
 }  # fmt: skip
-WAIT = {"WNOHANG": 1, "WUNTRACED": 2, "WEXITED": 4, "WCONTINUED": 8, "WNOWAIT": 0x1000000}
+CLONE_NUMBERS = 0x1380000
+"""Of these, SETTLS, PARENT_SETTID, CHILD_CLEARTID, CHILD_SETTID: they say only where numbers are put."""
+WAIT = {
+    "WNOHANG": 1, "WUNTRACED": 2, "WEXITED": 4, "WCONTINUED": 8, "WNOWAIT": 0x1000000,
+    "__WNOTHREAD": 0x20000000, "__WALL": 0x40000000, "__WCLONE": 0x80000000,
+}  # fmt: skip
 IPC = {"IPC_CREAT": 0o1000, "IPC_EXCL": 0o2000, "IPC_NOWAIT": 0o4000}
 SHMAT = {"SHM_RDONLY": 0o10000, "SHM_RND": 0o20000, "SHM_REMAP": 0o40000}
 MSGFLAGS = {"IPC_NOWAIT": 0o4000, "MSG_NOERROR": 0o10000, "MSG_EXCEPT": 0o20000, "MSG_COPY": 0o40000}
@@ -57,7 +64,7 @@ EPOLL = {
 }  # fmt: skip
 MESSAGES = {
     "MSG_OOB": 1, "MSG_PEEK": 2, "MSG_TRUNC": 0x20, "MSG_DONTWAIT": 0x40, "MSG_EOR": 0x80,
-    "MSG_WAITALL": 0x100,
+    "MSG_CTRUNC": 8, "MSG_WAITALL": 0x100,
     "MSG_NOSIGNAL": 0x4000, "MSG_CMSG_CLOEXEC": 0x40000000,
 }  # fmt: skip
 SEALS = {"F_SEAL_SEAL": 1, "F_SEAL_SHRINK": 2, "F_SEAL_GROW": 4, "F_SEAL_WRITE": 8, "F_SEAL_FUTURE_WRITE": 16}
@@ -65,6 +72,32 @@ SIGACTION = {
     "SA_NOCLDSTOP": 1, "SA_NOCLDWAIT": 2, "SA_SIGINFO": 4, "SA_ONSTACK": 0x08000000, "SA_RESTART": 0x10000000,
     "SA_NODEFER": 0x40000000, "SA_RESETHAND": 0x80000000,
 }  # fmt: skip
+
+INOTIFY = {
+    "IN_ACCESS": 1, "IN_MODIFY": 2, "IN_ATTRIB": 4, "IN_CLOSE_WRITE": 8, "IN_CLOSE_NOWRITE": 16,
+    "IN_OPEN": 32, "IN_MOVED_FROM": 64, "IN_MOVED_TO": 128, "IN_CREATE": 256, "IN_DELETE": 512,
+    "IN_DELETE_SELF": 1024, "IN_MOVE_SELF": 2048, "IN_UNMOUNT": 0x2000, "IN_Q_OVERFLOW": 0x4000,
+    "IN_IGNORED": 0x8000, "IN_ONLYDIR": 0x1000000, "IN_EXCL_UNLINK": 0x4000000, "IN_ISDIR": 0x40000000,
+    "IN_ONESHOT": 0x80000000,
+}  # fmt: skip
+SOCKET_KINDS = {1: "SOCK_STREAM", 2: "SOCK_DGRAM", 3: "SOCK_RAW", 5: "SOCK_SEQPACKET"}
+SOCKET_FLAGS = {"SOCK_NONBLOCK": 0x800, "SOCK_CLOEXEC": 0x80000}
+_LEVELS = {
+    socket.SOL_SOCKET: "SO_", socket.IPPROTO_TCP: "TCP_", socket.IPPROTO_UDP: "UDP_",
+    socket.IPPROTO_IP: "IP_", socket.IPPROTO_IPV6: "IPV6_",
+}  # fmt: skip
+SOCKET_OPTIONS = {
+    (level, value): name
+    for level, prefix in _LEVELS.items()
+    for name, value in sorted(vars(socket).items(), key=lambda item: -len(item[0]))
+    if name.startswith(prefix) and isinstance(value, int)
+}
+"""By level and number. (Of two names, the shorter is the older.)"""
+LIMITS = {
+    getattr(resource, name): name
+    for name in sorted(dir(resource), reverse=True)
+    if name.startswith("RLIMIT_") and name != "RLIMIT_OFILE"
+}
 
 FLAG_SETS = {
     "map": MAP, "msync": MSYNC, "wait": WAIT, "shmflags": SHMAT, "msgflags": MSGFLAGS, "msg": MESSAGES,
@@ -75,6 +108,19 @@ FLAG_SETS = {
     "splice": {"SPLICE_F_MOVE": 1, "SPLICE_F_NONBLOCK": 2, "SPLICE_F_MORE": 4},
     "sleepflags": {"TIMER_ABSTIME": 1},
     "prot": PROT,
+    "at": {"AT_SYMLINK_NOFOLLOW": 0x100, "AT_REMOVEDIR": 0x200, "AT_SYMLINK_FOLLOW": 0x400,
+           "AT_EMPTY_PATH": 0x1000},
+    "rename": {"RENAME_NOREPLACE": 1, "RENAME_EXCHANGE": 2},
+    "closerange": {"CLOSE_RANGE_UNSHARE": 2, "CLOSE_RANGE_CLOEXEC": 4},
+    "fallocate": {"FALLOC_FL_KEEP_SIZE": 1, "FALLOC_FL_PUNCH_HOLE": 2},
+    "mremap": {"MREMAP_MAYMOVE": 1, "MREMAP_FIXED": 2, "MREMAP_DONTUNMAP": 4},
+    "signalfd": {"SFD_CLOEXEC": 0x80000, "SFD_NONBLOCK": 0x800},
+    "timerfd": {"TFD_CLOEXEC": 0x80000, "TFD_NONBLOCK": 0x800},
+    "inotifyflags": {"IN_CLOEXEC": 0x80000, "IN_NONBLOCK": 0x800},
+    "inotify": INOTIFY,
+    "cloneflags": CLONE,
+    "uring": {"IORING_ENTER_GETEVENTS": 1, "IORING_ENTER_SQ_WAKEUP": 2, "IORING_ENTER_SQ_WAIT": 4},
+    "zero": {},
 }  # fmt: skip
 """Argument words of `labkit/kernel/calls.py` that are sets of flags."""
 
@@ -101,14 +147,15 @@ CHOICES: dict[str, dict[int, str]] = {
     "clock": {0: "CLOCK_REALTIME", 1: "CLOCK_MONOTONIC", 7: "CLOCK_BOOTTIME"},
     "itimer": {0: "ITIMER_REAL", 1: "ITIMER_VIRTUAL", 2: "ITIMER_PROF"},
     "family": FAMILIES,
-    "socktype": {
-        **{kind | bits: "|".join([name, *words])
-           for kind, name in ((1, "SOCK_STREAM"), (2, "SOCK_DGRAM"), (5, "SOCK_SEQPACKET"))
-           for bits, words in ((0, ()), (0x80000, ("SOCK_CLOEXEC",)), (0x800, ("SOCK_NONBLOCK",)),
-                               (0x80800, ("SOCK_NONBLOCK", "SOCK_CLOEXEC")))},
-        0: "0", 0x80000: "SOCK_CLOEXEC", 0x800: "SOCK_NONBLOCK",
+    "madvise": {
+        0: "MADV_NORMAL", 1: "MADV_RANDOM", 2: "MADV_SEQUENTIAL", 3: "MADV_WILLNEED", 4: "MADV_DONTNEED",
+        8: "MADV_FREE", 9: "MADV_REMOVE", 10: "MADV_DONTFORK", 11: "MADV_DOFORK", 18: "MADV_WIPEONFORK",
     },
-    "madvise": {4: "MADV_DONTNEED", 9: "MADV_REMOVE"},
+    "rlimit": LIMITS,
+    "seccomp": {
+        0: "SECCOMP_SET_MODE_STRICT", 1: "SECCOMP_SET_MODE_FILTER", 2: "SECCOMP_GET_ACTION_AVAIL",
+        3: "SECCOMP_GET_NOTIF_SIZES",
+    },
     "futexop": {
         bits | op: name
         for bits in (0, 128, 256, 384)
@@ -116,22 +163,27 @@ CHOICES: dict[str, dict[int, str]] = {
                          5: "FUTEX_WAKE_OP", 6: "FUTEX_LOCK_PI", 7: "FUTEX_UNLOCK_PI", 9: "FUTEX_WAIT",
                          10: "FUTEX_WAKE"}.items()
     },
-    "prctl": {1: "PR_SET_PDEATHSIG", 15: "PR_SET_NAME", 36: "PR_SET_CHILD_SUBREAPER",
+    "prctl": {1: "PR_SET_PDEATHSIG", 15: "PR_SET_NAME", 22: "PR_SET_SECCOMP", 36: "PR_SET_CHILD_SUBREAPER",
     38: "PR_SET_NO_NEW_PRIVS"},
 }  # fmt: skip
 """Argument words that are one of several values."""
 
 FRIENDLY = {
-    "semtimedop": "semop", "openat": "open", "pipe2": "pipe", "exit_group": "exit",
-    "rt_sigaction": "sigaction",
-    "rt_sigprocmask": "sigprocmask", "rt_sigsuspend": "sigsuspend", "rt_sigtimedwait": "sigtimedwait",
-    "rt_sigqueueinfo": "sigqueue", "clock_nanosleep": "clock_nanosleep", "pread64": "pread",
-    "pwrite64": "pwrite",
-    "wait4": "wait4", "mq_timedsend": "mq_send", "mq_timedreceive": "mq_receive", "recvfrom": "recvfrom",
-    "epoll_create1": "epoll_create1", "eventfd2": "eventfd", "signalfd4": "signalfd", "accept4": "accept4",
-    "pselect6": "pselect", "unlinkat": "unlinkat", "mknodat": "mknod",
+    "semtimedop": "semop", "openat": "open", "pipe2": "pipe", "exit_group": "exit", "pread64": "pread",
+    "pwrite64": "pwrite", "rt_sigaction": "sigaction", "rt_sigprocmask": "sigprocmask",
+    "rt_sigsuspend": "sigsuspend", "rt_sigtimedwait": "sigtimedwait", "rt_sigqueueinfo": "sigqueue",
+    "mq_timedsend": "mq_send", "mq_timedreceive": "mq_receive", "eventfd2": "eventfd",
+    "signalfd4": "signalfd",
+    "mknodat": "mknod", "mkdirat": "mkdir", "symlinkat": "symlink", "renameat": "rename",
 }  # fmt: skip
 """The C library's name, where a programmer would not know the kernel's."""
+
+PLAINER = {
+    "sendto": ("send", 4), "recvfrom": ("recv", 4), "epoll_pwait": ("epoll_wait", 4), "ppoll": ("poll", 3),
+    "pselect6": ("select", 5), "accept4": ("accept", 3), "dup3": ("dup2", 2), "unlinkat": ("unlink", 2),
+    "linkat": ("link", 4), "renameat2": ("rename", 4),
+}  # fmt: skip
+"""What a call is called when an argument of it is 0: that makes it the older, simpler one."""
 
 
 def names(value: int, table: dict[str, int]) -> str:

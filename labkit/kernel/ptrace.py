@@ -36,15 +36,22 @@ import os
 import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from labkit.kernel.numbers import AUDIT_ARCH, MACHINE, number
+from labkit.kernel.peek import words
 
 WALL: Final = 0x40000000
 """waitpid(2)'s __WALL: also those made by clone without SIGCHLD."""
 
 _SEIZE, _CONT, _SYSCALL, _LISTEN, _INTERRUPT = 0x4206, 7, 24, 0x4208, 0x4207
-_GETEVENTMSG, _GETSIGINFO, _GET_SYSCALL_INFO = 0x4201, 0x4202, 0x420E
+_GETEVENTMSG, _GETSIGINFO, _PEEKSIGINFO, _GET_SYSCALL_INFO = 0x4201, 0x4202, 0x4209, 0x420E
+_SI_QUEUE, _SI_KERNEL = -1, 128
+_SENT = (0, _SI_QUEUE, -3, -6)
+"""Codes of signals that have a sender: kill, sigqueue, mq_notify, tgkill. (Timers have numbers there.)"""
+_FAULTS = (7, 11)
+_SHARED = 1
+"""Of PTRACE_PEEKSIGINFO: the signals that wait for the process as a whole."""
 _GETREGSET, _SETREGSET, _NT_PRSTATUS = 0x4204, 0x4205, 1
 
 EVENT_FORK, EVENT_VFORK, EVENT_CLONE, EVENT_EXEC, EVENT_VFORK_DONE, EVENT_EXIT, EVENT_SECCOMP = range(1, 8)
@@ -120,13 +127,40 @@ class SignalInfo:
     """Why: 0 and below: sent by a process (si_code in sigaction(2))."""
     sender: int | None
     """Pid of the sender; None when the kernel sent it."""
+    value: int | None = None
+    """What `sigqueue` sent with it."""
+    address: int | None = None
+    """Where memory was used that may not be (SIGSEGV, SIGBUS)."""
 
 
 def signal_info(tid: int) -> SignalInfo:
     """The signal a task stands before."""
     _request(_GETSIGINFO, tid, 0, _address)
-    signal, _errno, code, _pad, pid = struct.unpack_from("=iiiii", _buffer)
-    return SignalInfo(signal, code, pid if code <= 0 or signal == 17 else None)
+    return _signal_info()
+
+
+def pending_sender(tid: int, signal: int) -> int | None:
+    """Who sent the first such signal that waits to be delivered to a stopped task's process, if one does."""
+    for at in range(64):
+        what = ctypes.create_string_buffer(struct.pack("=QIi", at, _SHARED, 1))
+        if _request(_PEEKSIGINFO, tid, ctypes.addressof(what), _address) < 1:
+            break
+        info = _signal_info()
+        if info.signal == signal:
+            return info.sender
+    return None
+
+
+def _signal_info() -> SignalInfo:
+    signal, code, pid, value = struct.unpack_from("=i4xi4xi4xi", _buffer)
+    address: int = struct.unpack_from("=Q", _buffer, 16)[0]
+    return SignalInfo(
+        signal,
+        code,
+        pid if code in _SENT or (signal == 17 and code > 0) else None,
+        value if code == _SI_QUEUE else None,
+        address if signal in _FAULTS and code > 0 and code != _SI_KERNEL else None,
+    )
 
 
 class CallInfo(NamedTuple):
@@ -137,9 +171,11 @@ class CallInfo(NamedTuple):
     instruction: int
     """Address of the instruction that made the call."""
     arch: int
+    stack: int
+    """The stack pointer."""
 
 
-_HEAD = struct.Struct("=B3xIQ").unpack_from
+_HEAD = struct.Struct("=B3xIQQ").unpack_from
 _ARGUMENTS = struct.Struct("=7Q").unpack_from
 _RESULT = struct.Struct("=B23xq").unpack_from
 
@@ -147,8 +183,8 @@ _RESULT = struct.Struct("=B23xq").unpack_from
 def call_entry(tid: int) -> CallInfo | None:
     """The call that a task is about to make, or None if it is at no such stop."""
     _request(_GET_SYSCALL_INFO, tid, 88, _address)
-    (op, arch, instruction), args = _HEAD(_buffer), _ARGUMENTS(_buffer, 24)
-    return CallInfo(args[0], args[1:], instruction, arch) if op in (1, 3) else None
+    (op, arch, instruction, stack), args = _HEAD(_buffer), _ARGUMENTS(_buffer, 24)
+    return CallInfo(args[0], args[1:], instruction, arch, stack) if op in (1, 3) else None
 
 
 def call_result(tid: int) -> int | None:
@@ -156,6 +192,20 @@ def call_result(tid: int) -> int | None:
     _request(_GET_SYSCALL_INFO, tid, 88, _address)
     op, value = _RESULT(_buffer)
     return value if op == 2 else None
+
+
+def stack_pointer(tid: int) -> int:
+    """Where the stack of a task that has just made a call ends."""
+    _request(_GET_SYSCALL_INFO, tid, 88, _address)
+    stack: int = _HEAD(_buffer)[3]
+    return stack
+
+
+def return_address(tid: int, stack: int) -> int:
+    """Where the function will return to that has just made a call, if it did nothing but that."""
+    if MACHINE == "x86_64":
+        return (words(tid, stack, 1) or [0])[0]
+    return _register(tid, 30)
 
 
 def restart_unless_handled(tid: int) -> None:
@@ -170,12 +220,22 @@ def make_again(tid: int) -> None:
 
 def set_result(tid: int, result: int) -> None:
     """At a call's exit: have the program see this result (an error is -errno)."""
-    vector = (ctypes.c_size_t * 2)(0, 0)
-    registers = ctypes.create_string_buffer(1024)
-    vector[0], vector[1] = ctypes.addressof(registers), 1024
-    _request(_GETREGSET, tid, _NT_PRSTATUS, ctypes.addressof(vector))
+    registers, vector = _registers(tid)
     struct.pack_into("=q", registers, 8 * _RESULT_REGISTER[MACHINE], result)
     _request(_SETREGSET, tid, _NT_PRSTATUS, ctypes.addressof(vector))
+
+
+def _register(tid: int, number: int) -> int:
+    value: int = struct.unpack_from("=Q", _registers(tid)[0], 8 * number)[0]
+    return value
+
+
+def _registers(tid: int) -> tuple[Any, Any]:
+    """The registers of a stopped task, and the `struct iovec` that says where they lie."""
+    vector, registers = (ctypes.c_size_t * 2)(0, 0), ctypes.create_string_buffer(1024)
+    vector[0], vector[1] = ctypes.addressof(registers), 1024
+    _request(_GETREGSET, tid, _NT_PRSTATUS, ctypes.addressof(vector))
+    return registers, vector
 
 
 # --- the filter -------------------------------------------------------------------------------------

@@ -1,0 +1,185 @@
+"""What the end of a call means: its result, or that a signal cut it short, or that its time is over."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from labkit.conductor import quiet
+from labkit.conductor.family import Family
+from labkit.conductor.outputs import Outputs
+from labkit.conductor.signals import next_effect, only_ignored
+from labkit.conductor.tasks import Effect, Made, Task
+from labkit.kernel import ptrace
+from labkit.kernel.calls import KEEPS_DESCRIPTORS
+
+_LOSES_RESTART = frozenset(
+    [
+        "semop",
+        "semtimedop",
+        "msgsnd",
+        "msgrcv",
+        "epoll_wait",
+        "epoll_pwait",
+        "epoll_pwait2",
+        "rt_sigtimedwait",
+    ]
+)
+"""Calls that fail with EINTR even when the signal that woke them is ignored."""
+TIMED_OUT = {
+    "semtimedop": -11,
+    "rt_sigtimedwait": -11,
+    "mq_timedsend": -110,
+    "mq_timedreceive": -110,
+    "futex": -110,
+}
+"""What these calls give when their time is over; others give 0."""
+_EINTR = -4
+
+
+class Returns(Family):
+    """Keeps the tasks' states where a call has ended."""
+
+    def __init__(self, outputs: Outputs, everything: bool) -> None:
+        super().__init__()
+        self.now = 0.0
+        """The conductor's own time: it passes only in timed waits."""
+        self.outputs = outputs
+        self.everything = everything
+        self.on_call: Callable[[Task, Made], None] = _nothing
+        """Told of every call that matters, just before it happens…"""
+        self.on_done: Callable[[Task, Made], None] = _nothing
+        """…and just after."""
+        self.armed = False
+        """A timer is set somewhere, or somebody outside is spoken with: time may bring something."""
+        self.signals = False
+        """A handler was set up, or a signal sent: one may come to a task that stands before a call."""
+        self.happened = 0
+        """How many stops have told of something other than a call about to be made or just made."""
+        self.foreign = False
+        """A call in another architecture's numbering was seen."""
+        self.filtered = False
+        """A program has put its own calls under a filter: those that it refuses are not seen."""
+
+    def _at_exit(self, task: Task) -> None:
+        result = ptrace.call_result(task.tid)
+        call = task.call
+        if result is None or call is None:
+            ptrace.resume(task.tid)
+            return
+        if task.signal_first and result in (_EINTR, *ptrace.RESTARTS):
+            ptrace.make_again(task.tid)
+            task.state, task.restarting = "running", None
+            ptrace.resume(task.tid)
+            return
+        result = _as_unled(task, call, result)
+        next_signal = _next_effect(task) if result == _EINTR and not task.quiet else None
+        if result in ptrace.RESTARTS or next_signal == "handler":
+            task.restarting = call
+            task.state = "running"
+            ptrace.resume(task.tid)
+            return
+        call.result = result
+        if call.name == "rt_sigreturn":
+            self._returned(task, result)
+            return
+        self._keep_track(task, call, result)
+        if next_signal == "stops":
+            self._cut_by_stop(task, call)
+        else:
+            self._done(task, call, result)
+
+    def _keep_track(self, task: Task, call: Made, result: int) -> None:
+        """Of descriptors, children and output."""
+        if call.name not in KEEPS_DESCRIPTORS:
+            self.outputs.forget()
+            quiet.after(task, call)
+        if call.name == "wait4" and result > 0:
+            self._reaped(result)
+        fd = quiet.output_fd(call)
+        if fd is not None and result > 0:
+            self.outputs.take(task.tid, fd, result, task.who)
+        if not task.quiet:
+            self.on_done(task, call)
+
+    def _done(self, task: Task, call: Made, result: int) -> None:
+        """Who has waited stands; who has not, and made a call that nobody is told of, goes on."""
+        if _time_is_over(call, result):
+            task.deadline = task.deadline or self.now + (call.seconds or 0.0)
+            task.state, call.waited = "fired", True
+            return
+        was_asleep = call.waited or task.state == "asleep"
+        if task.quiet and not was_asleep:
+            task.state = "running"
+            self._after_quiet(task, call)
+            return
+        task.state, call.waited, task.deadline = "ready", was_asleep, None
+        if was_asleep and not task.quiet:
+            self.woken.append(task)
+
+    def _cut_by_stop(self, task: Task, call: Made) -> None:
+        """It is stopped first; when it is continued, it sees that its call was cut short."""
+        call.waited, task.deadline = True, None
+        self.woken.append(task)
+        task.state = "running"
+        ptrace.resume(task.tid)
+
+    def _after_quiet(self, task: Task, call: Made) -> None:
+        if call.name in ("execve", "execveat") and call.result == 0 and not task.process.image.begun:
+            if len(task.process.path) == 1 and task.process.children == 0:
+                task.state = "ready"
+                return
+        ptrace.resume(task.tid)
+
+    def _returned(self, task: Task, result: int) -> None:
+        """A handler has run; the call it interrupted is over, or is started again."""
+        cut = _returned_to(task)
+        if cut is not None and result == _EINTR:
+            cut.result, cut.waited = result, True
+            task.call, task.state = cut, "ready"
+            self.woken.append(task)
+        else:
+            task.restarting = cut
+            task.state = "running"
+            ptrace.resume(task.tid)
+
+
+def _returned_to(task: Task) -> Made | None:
+    """The interrupted call that a handler has come back to; not those that handlers have jumped out of."""
+    if not task.interrupted:
+        return None
+    stack = ptrace.stack_pointer(task.tid)
+    found = [at for at, cut in enumerate(task.interrupted) if cut.stack == stack]
+    if not found:
+        return None
+    cut = task.interrupted[found[-1]]
+    del task.interrupted[found[-1] :]
+    return cut
+
+
+def _as_unled(task: Task, call: Made, result: int) -> int:
+    """The result that the program will see: with nobody watching, it would have been this one."""
+    if task.hurried and result in (_EINTR, *ptrace.RESTARTS):
+        result = TIMED_OUT.get(call.name, 0)
+        ptrace.set_result(task.tid, result)
+    task.hurried = False
+    if result == _EINTR and call.name in _LOSES_RESTART and only_ignored(task):
+        ptrace.restart_unless_handled(task.tid)
+        return -514
+    return result
+
+
+def _time_is_over(call: Made, result: int) -> bool:
+    """It has waited for all of its time, whether or not it was seen asleep."""
+    return bool(call.seconds) and result == TIMED_OUT.get(call.name, 0)
+
+
+def _next_effect(task: Task) -> Effect | None:
+    """What the signals that wait for a task will do before its program sees that its call was cut short.
+
+    None also where another thread might take the signal.
+    """
+    return next_effect(task) if len(task.process.tasks) == 1 else None
+
+
+def _nothing(task: Task, call: Made) -> None:
+    """What is done where nobody asks to be told."""
