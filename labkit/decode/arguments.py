@@ -233,16 +233,11 @@ class Arguments(Names):
         return self.address(content(task.process.pid, call.args[index], min(call.args[index + 1], 128)))
 
     def _a_outaddr(self, task: Task, call: Made, index: int, done: bool) -> str | None:
-        return self.filled_address(task, call, index) if done else HIDDEN
-
-    def filled_address(self, task: Task, call: Made, index: int) -> str | None:
-        """The address that the kernel has put where an argument points to; the next says its size."""
-        if not call.args[index] or not call.args[index + 1]:
+        if not done or not call.args[index] or not call.args[index + 1]:
             return HIDDEN
         size = (words(task.process.pid, call.args[index + 1], 1, 4) or [0])[0]
-        return (
-            self.address(content(task.process.pid, call.args[index], min(size, 128))) if size > 2 else HIDDEN
-        )
+        data = content(task.process.pid, call.args[index], min(size, 128))
+        return self.address(data) if size > 2 else HIDDEN
 
     def _a_sockval(self, task: Task, call: Made, index: int, done: bool) -> str:
         return self.option(call, content(task.process.pid, call.args[index], min(call.args[index + 1], 64)))

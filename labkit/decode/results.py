@@ -175,9 +175,6 @@ class Results(Arguments):
             return {}
         return {mark: " or ".join(map(str, fds)) for mark, fds in found.items()}
 
-    def _r_outname(self, task: Task, call: Made, result: int) -> str:
-        return f"{result} ({self.filled_address(task, call, 1) or 'no name'})"
-
     def _r_sockval(self, task: Task, call: Made, result: int) -> str:
         size = (words(task.process.pid, call.args[4], 1, 4) or [0])[0]
         data = content(task.process.pid, call.args[3], min(size, 64))

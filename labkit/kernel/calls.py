@@ -174,8 +174,6 @@ connect           fd sockaddr len                        -> zero     !
 accept            fd outaddr -                           -> fd       !
 accept4           fd outaddr - socktype                  -> fd       !
 shutdown          fd how                                 -> zero     !
-getsockname       fd - -                 -> outname  .
-getpeername       fd - -                 -> outname  .
 sendto            fd in size msg sockaddr len            -> count    !
 recvfrom          fd out size msg outaddr -              -> bytes    !
 sendmsg           fd inmsg msg                           -> count    !

@@ -68,8 +68,6 @@ static void sockets(void) {
     recvmsg(ends[1], &header, 0);
     struct sockaddr_un name = {AF_UNIX, "\0labkit-words"};
     bind(ends[0], (void *)&name, 3 + 12);
-    size = sizeof name;
-    getsockname(ends[0], (void *)&name, &size);
 }
 
 static void queues(void) {
