@@ -2,15 +2,21 @@
 
 Messages name the cell and its line, show the line with a mark under the place, and add what to do
 where that is known (which header declares `fork`).
+
+A compiler, too, runs for ever on some sources, eats all memory, or writes without end. So it has limits,
+and is ended with all its parts when it is interrupted. Its temporary files are in the scratch folder.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
 
 from labkit import names
@@ -20,7 +26,13 @@ _HERE = os.path.dirname(os.path.abspath(__file__))
 _FLAGS = ("-Wall", "-g", "-pthread", "-fdiagnostics-color=never", "-fno-diagnostics-show-caret")
 _LIBRARIES = ("-lrt", "-lm")
 _MESSAGE = re.compile(r"(.*?):(\d+):(?:(\d+):)? (fatal error|error|warning|note): (.*)")
-_MISSING = re.compile(r"undefined reference to [`'‘](\w+)['’]")
+_MISSING = re.compile(r"(?:.*?:(\d+):)?.*undefined reference to [`'‘](\w+)['’]")
+
+_LIMITS = "for limit in '-t 10' '-v 4000000' '-f 200000'; do ulimit $limit 2>/dev/null; done; exec \"$@\""
+"""Seconds of processor time, kilobytes of memory, blocks of a file."""
+_PATIENCE_S = 60
+_MOST_SAID = 100_000
+_MOST_LINES, _LONGEST = 100, 500
 
 
 class CompileError(LabError):
@@ -46,18 +58,52 @@ def _compile(compiler: str, text: str, binary: str, flags: Sequence[str]) -> str
     """Compile; what the compiler said. CompileError when it refused."""
     new = f"{binary}.{os.getpid()}.new"
     header = ("-I", _HERE, "-include", "labkit.h")
-    done = subprocess.run(
-        [compiler, *_FLAGS, *header, "-x", "c", "-", "-o", new, *flags, *_LIBRARIES],
-        input=text.encode(),
-        capture_output=True,
-        env={**os.environ, "LC_ALL": "C"},
-    )
-    said = done.stderr.decode(errors="replace")
-    if done.returncode != 0:
-        first, _, rest = text.partition("\n")
-        raise CompileError(explain(said, first.split('"')[1], rest, int(first.split()[1])))
-    os.replace(new, binary)
+    line = [compiler, *_FLAGS, *header, "-x", "c", "-", "-o", new, *flags, *_LIBRARIES]
+    first, _, rest = text.partition("\n")
+    label = first.split('"')[1]
+    try:
+        status, said = _run(line, text, label)
+        if status != 0:
+            raise CompileError(_refusal(said, label, rest, int(first.split()[1])))
+        os.replace(new, binary)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(new)
     return said
+
+
+def _run(line: Sequence[str], text: str, label: str) -> tuple[int, str]:
+    """Run the compiler with limits: its exit status, and what it said."""
+    with (
+        tempfile.TemporaryDirectory(dir=names.folder()) as folder,
+        tempfile.TemporaryFile(dir=folder) as said,
+    ):
+        process = subprocess.Popen(
+            ["/bin/sh", "-c", _LIMITS, "sh", *line],
+            stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=said, start_new_session=True,
+            env={**os.environ, "LC_ALL": "C", "TMPDIR": folder},
+        )  # fmt: skip
+        try:
+            process.communicate(text.encode(), timeout=_PATIENCE_S)
+        except subprocess.TimeoutExpired:
+            raise CompileError(f"{label}: the compiler had not ended after {_PATIENCE_S} s.") from None
+        except KeyboardInterrupt:
+            raise CompileError(f"{label}: the compiler was interrupted.") from None
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+        said.seek(0)
+        return process.returncode, said.read(_MOST_SAID).decode(errors="replace")
+
+
+def _refusal(said: str, label: str, source: str, first_line: int) -> str:
+    """Why there is no program: in words, or else in the compiler's own."""
+    words = explain(said, label, source, first_line)
+    if "error: " in words:
+        return words
+    lines = [line for line in said.splitlines() if line.strip() and not line.startswith("collect2")][-3:]
+    return "\n".join([*words.splitlines(), f"{label}: the compiler made no program of it:", *lines])
 
 
 def command(source: str, program: str, flags: Sequence[str] = ()) -> list[str]:
@@ -68,13 +114,15 @@ def command(source: str, program: str, flags: Sequence[str] = ()) -> list[str]:
 
 def explain(said: str, label: str, source: str, first_line: int) -> str:
     """The compiler's messages, each with the line it means and a word of help."""
-    return "\n".join(_explained(said, label, source.splitlines(), first_line))
+    lines = list(_explained(said, label, source.splitlines(), first_line))
+    more = [f"… and {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
+    return "\n".join(lines[:_MOST_LINES] + more)
 
 
 def _explained(said: str, label: str, lines: list[str], first_line: int) -> Iterator[str]:
     for line in said.splitlines():
         found = _MESSAGE.fullmatch(line)
-        missing = _MISSING.search(line)
+        missing = _MISSING.match(line)
         if found and found[1] == label:
             number = int(found[2])
             yield f"{label}, line {number}: {found[4].removeprefix('fatal ')}: {found[5]}"
@@ -84,20 +132,26 @@ def _explained(said: str, label: str, lines: list[str], first_line: int) -> Iter
         elif found:
             yield line
         elif missing:
-            yield _not_found(missing[1])
+            yield from _not_found(missing[2], label, int(missing[1] or 0), lines, first_line)
 
 
 def _pointed_at(line: str, column: str | None) -> Iterator[str]:
+    if len(line) > _LONGEST:
+        return
     yield f"    {line.expandtabs(4)}"
     if column is not None:
         before = line[: int(column) - 1].expandtabs(4)
         yield f"    {' ' * len(before)}^"
 
 
-def _not_found(function: str) -> str:
+def _not_found(function: str, label: str, number: int, lines: list[str], first_line: int) -> Iterator[str]:
     if function == "main":
-        return "error: the program has no `main`: every C program begins there."
-    return f"error: no function `{function}` was found: is it spelled as you mean it?"
+        yield "error: the program has no `main`: every C program begins there."
+        return
+    where = f"{label}, line {number}: " if 0 <= number - first_line < len(lines) else ""
+    yield f"{where}error: no function `{function}` was found: is it spelled as you mean it?"
+    if where:
+        yield from _pointed_at(lines[number - first_line], None)
 
 
 # --- help -------------------------------------------------------------------------------------------
@@ -133,9 +187,12 @@ _DECLARED_IN = {
 }
 _HEADER = {name: header for header, found in _DECLARED_IN.items() for name in found.split()}
 _UNDECLARED = re.compile(r"['‘](\w+)['’] undeclared")
+_STRAY = re.compile(r"stray ['‘]\\\d+['’]")
 
 
 def _help(message: str) -> Iterator[str]:
+    if _STRAY.search(message):
+        yield "    C does not know this character; quotes and spaces from a page are often such. Type it anew."
     found = _IMPLICIT.search(message) or _UNDECLARED.search(message)
     if found and found[1] in _HEADER:
         yield f"    `{found[1]}` is declared in <{_HEADER[found[1]]}>: add  #include <{_HEADER[found[1]]}>"

@@ -73,6 +73,8 @@ def _run(path, label, arguments):
         setattr(sys.modules["threading"], "excepthook", _thread_hook)  # noqa: B010
     main = type(sys)("__main__")
     main.__dict__.update(__builtins__=__builtins__, __file__=path, __loader__=_Source(source))
+    if "__annotations__" in globals():
+        main.__annotations__ = {}
     sys.modules["__main__"] = main
     code = compile(source, label, "exec", dont_inherit=True)
     os.access(MARKER, os.F_OK)

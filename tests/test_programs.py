@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit import names
+from labkit import compiler, names
 from labkit.errors import LabError
 from labkit.programs import Command, CompileError, c, environment, python, shell
 
@@ -40,9 +40,9 @@ def run(command: Command, **options: object) -> subprocess.CompletedProcess[str]
 
 
 def test_a_python_program_is_its_own_main_with_its_own_arguments() -> None:
-    source = "import sys, __main__\nx = 1\nprint(__name__, __main__.x, sys.argv, repr(sys.path[0]))"
+    source = "import sys, __main__\nx = 1\nprint(__name__, __main__.x, sys.argv, repr(sys.path[0]), __annotations__)"
     done = run(python(source, name="writer", args=["a", "b c"]))
-    assert done.stdout == "__main__ 1 ['writer', 'a', 'b c'] ''\n"
+    assert done.stdout == "__main__ 1 ['writer', 'a', 'b c'] '' {}\n"
 
 
 def test_a_traceback_names_the_cell_and_shows_its_lines_and_nothing_of_ours() -> None:
@@ -151,13 +151,32 @@ def test_a_warning_names_the_header_that_is_missing() -> None:
     ("source", "words"),
     [
         ("int mainn(void) { return 0; }", "has no `main`"),
-        ("void nope(void); int main(void) { nope(); }", "no function `nope` was found"),
+        ("void nope(void);\nint main(void) {\n nope(); }", "line 3: error: no function `nope` was found"),
+        ("int main(void) { return “0”; }", "C does not know this character"),
+        (
+            "int a[1u << 30], b[1u << 30]; int main(void) { return a[1] + b[2]; }",
+            "(?s)made no program of it:\\n.*truncated to fit",
+        ),
         ('#include "nope.h"\nint main(void) {}', "nope.h: No such file"),
     ],
 )
 def test_other_mistakes_in_c_are_said_in_words(source: str, words: str) -> None:
     with pytest.raises(CompileError, match=words):
         c(source)
+
+
+def test_what_a_compiler_says_is_cut() -> None:
+    said = compiler.explain("it:1:7: error: no\n" * 1000, "it", "x" * 100_000, 1)
+    assert said.endswith("… and 900 more lines")
+    assert len(said) < 5000
+
+
+def test_a_compiler_that_would_run_for_ever_is_ended(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(compiler, "_PATIENCE_S", 0.3)
+    with pytest.raises(CompileError, match="it: the compiler had not ended after"):
+        c('#include "/dev/zero"', label="it")
+    assert os.listdir(names.folder()) == []
+    assert not list(tmp_path.rglob("*.new"))
 
 
 def test_c_without_a_compiler_says_what_to_install(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
