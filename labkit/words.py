@@ -127,7 +127,14 @@ def _plain(character: str) -> bool:
 
 
 def content(head: bytes, most: int = 40) -> str:
-    """Bytes as one would show them: quoted text where they are text, hexadecimal where they are not."""
+    """Bytes as one would show them: quoted text where they are text, hexadecimal where they are not.
+
+    What a C program has written ends with zeros: `"hello\\0"`, and `"hello\\0…"` where there are more.
+    """
+    plain = head.rstrip(b"\0")
+    zeros = len(head) - len(plain)
+    if zeros and len(plain) >= _SHORTEST_STRING and (said := content(plain, most - 3)).startswith('"'):
+        return said if said.endswith('…"') else f'{said[:-1]}\\0{"…" * (zeros > 1)}"'
     try:
         text: str | None = _whole_characters(head).decode("utf-8")
     except UnicodeDecodeError:
@@ -136,6 +143,10 @@ def content(head: bytes, most: int = 40) -> str:
         spelled = "".join({"\n": "\\n", "\t": "\\t", "\r": "\\r"}.get(c, c) for c in text)
         return f'"{_cut(spelled, most - 2)}"'
     return _cut(head.hex(" "), most)
+
+
+_SHORTEST_STRING = 4
+"""Fewer letters before a zero may as well be a number."""
 
 
 def _whole_characters(head: bytes) -> bytes:

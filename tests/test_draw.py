@@ -127,6 +127,13 @@ def test_a_long_line_goes_on_below_and_where_it_ends_is_not_the_pids_business() 
     assert "      …" in text(scene(sleeper, objects=(endless,))).splitlines()
 
 
+def test_a_time_is_not_torn_from_its_unit() -> None:
+    names = listing([f"child {n}" for n in range(2, 6)])
+    for ns in (2_100_000_000, 999_000_000, 200 * 10**9):
+        lines = text(scene(process(P, names, reading(3, None, since_ns=ns)))).splitlines()
+        assert not any(line.endswith(("2.1", "999", "20", "3 min 20", " 3")) for line in lines), lines
+
+
 def test_limits_come_last() -> None:
     limited = dataclasses.replace(holding(blank("pipe")), limits=(Limit("levels", "the kernel says no"),))
     assert text(limited).splitlines()[-1] == "not visible here: levels: the kernel says no"
@@ -260,6 +267,12 @@ def test_a_span_of_time_in_words(ns: int, words: str) -> None:
         (b"\xff\xfe", "ff fe"),
         (b"\x1b[1m", "1b 5b 31 6d"),
         (b"x" * 99, '"' + "x" * 37 + '…"'),
+        (b"hello\0", '"hello\\0"'),
+        (b"hello" + bytes(59), '"hello\\0…"'),
+        (b"x" * 60 + bytes(4), '"' + "x" * 34 + '…"'),
+        (b"A\0\0\0", "41 00 00 00"),
+        (b"\1\2\3\4\5\0", "01 02 03 04 05 00"),
+        (bytes(3), "00 00 00"),
     ],
 )
 def test_bytes_in_words(head: bytes, words: str) -> None:

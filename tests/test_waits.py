@@ -364,6 +364,13 @@ def test_crossed_posix_semaphores() -> None:
     assert found(with_process(crossed, process(D, "c", mappings=maps))) == []
 
 
+def test_those_who_wait_for_one_semaphore_are_not_told_to_mind_the_order() -> None:
+    maps = (mapping("posix-sem-1"),)
+    both = [process(pid, str(pid), futex("posix-sem-1"), mappings=maps) for pid in (P, C)]
+    words = said(scene(*both, objects=(posix_semaphore("posix-sem-1", unlinked=True, others=False),)))
+    assert "they both wait for the same one: let one of them post it before it waits" in words
+
+
 def test_a_posix_semaphore_taken_twice() -> None:
     def twice(**more: object) -> Scene:
         one = process(P, "a", futex("posix-sem-1"), mappings=(mapping("posix-sem-1"),))
@@ -486,6 +493,14 @@ def test_what_the_kernels_still_send_and_acknowledge_is_on_its_way() -> None:
     assert found(connection(*BOTH_READ, send_queue=None)) == []
     assert found(connection(*BOTH_WRITE, send_queue=9, in_transit=1)) == [], "about to be acknowledged"
     assert found(connection(*BOTH_WRITE, send_queue=9, in_transit=None)) == []
+
+
+def test_what_a_child_sends_is_to_be_received_before_its_end_is_waited_for() -> None:
+    ends = socket("unix-socket-1", "unix-socket-2"), socket("unix-socket-2", "unix-socket-1")
+    parent = process(P, "parent", waiting(C), {3: ("unix-socket-1", "rw")})
+    child = process(C, "child", writing(4, "unix-socket-2"), {4: ("unix-socket-2", "rw")}, ppid=P)
+    words = said(scene(parent, child, objects=ends))
+    assert "receive what `child` sends in `parent` before it calls wait4" in words
 
 
 def test_one_who_holds_both_ends_of_a_socket_pair_alone() -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from kernel.subjects import one, picture, subject, until
 
+from labkit.draw import text
 from labkit.errors import LabError
 from labkit.scene import Pipe, Process, Scene
 from labkit.xray import XRay, xray
@@ -151,6 +152,29 @@ libc.pthread_exit(None)
 
 def _only_the_rest_sleeps(scene: Scene) -> bool:
     return [thread.state for thread in scene.processes[0].threads] == ["zombie", "sleeping"]
+
+
+def test_a_process_whose_main_thread_has_ended_is_looked_into_through_another() -> None:
+    source = """
+def leave():
+    r, w = os.pipe()
+    reader = threading.Thread(target=os.read, args=(r, 1))
+    reader.start()
+    libc.pthread_exit(None)
+child(leave)
+ready()
+"""
+    with subject(source) as program:
+        (child,) = program_children(program.pid)
+        scene = until(lambda: XRay().look(child), lambda scene: scene.deadlocks)
+    assert "holds its only write end itself" in scene.deadlocks[0].because
+    assert one(scene, "pipe", others=False).queued == 0
+    assert "its main thread has ended; the others go on" in text(scene)
+    assert scene.limits == ()
+
+
+def program_children(pid: int) -> list[int]:
+    return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def test_signals_are_named() -> None:

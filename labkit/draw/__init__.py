@@ -5,6 +5,7 @@ Pictures (`dot`, `svg`) are drawn by `picture` from the same words, and offered 
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["describe", "dot", "figure", "svg", "text"]
 
 WIDTH = 80
+_AMOUNT = re.compile(r"[\d.]+ (?:µs|ms|s|min|h)\b|\S+")
+"""A word; a span of time is not torn from its unit."""
 _BAR = 20
 _ENDS = 40
 _PID_DIGITS = 7
@@ -62,7 +65,7 @@ def paragraphs(scene: Scene, times: bool = True) -> tuple[str, str, str, str, st
 def _wrapped(start: str, words: str, then: str = " ") -> list[str]:
     """A sentence over as many lines as it needs; a word too long for a line is cut."""
     lines = [start]
-    for word in printable(words).split():
+    for word in _AMOUNT.findall(printable(words)):
         if _width(lines[-1]) + 1 + _width(word) > WIDTH:
             lines.append(then)
         lines[-1] += f" {word}"

@@ -69,7 +69,13 @@ def doing(thread: Process | Thread, scene: Scene, times: bool = True) -> str:
         return _ended(thread)
     if thread.blocked is not None:
         return describe(thread.blocked, scene, times)
+    if isinstance(thread, Process) and _main_has_ended(thread):
+        return "its main thread has ended; the others go on"
     return "running" if thread.state == "running" else f"asleep, in what is {UNSEEN}"
+
+
+def _main_has_ended(process: Process) -> bool:
+    return any(t.tid == process.pid and t.state in ("zombie", "dead") for t in process.threads)
 
 
 def _ended(thread: Process | Thread) -> str:

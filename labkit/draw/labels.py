@@ -45,6 +45,8 @@ from labkit.words import (
 )
 
 _CONTENT = 70
+_MESSAGE = 44
+"""So much of it stands beside a message's type and size in one line."""
 _ROWS = 8
 """So many semaphores or messages are shown one by one."""
 
@@ -85,12 +87,12 @@ def _title(object: AnyObject) -> str:
     return printable(object.id)
 
 
-def _bytes(head: bytes | None, amount: int | None) -> str:
+def _bytes(head: bytes | None, amount: int | None, most: int = _CONTENT) -> str:
     if amount == 0 or head == b"":
         return ""
     if head is None:
         return f"content {UNSEEN}"
-    return content(head, _CONTENT)
+    return content(head, most)
 
 
 def _pipe(pipe: Pipe, scene: Scene) -> Label:
@@ -231,7 +233,7 @@ def _sysv_msg(queue: SysvMsg, scene: Scene) -> Label:
     size = f"size {UNSEEN}" if queue.bytes is None else f"{queue.bytes:,} of {_size(queue.capacity)}"
     known = queue.bytes is not None and queue.capacity
     rows = [
-        f"type {m.type}, {count(m.size, 'byte')}  {_bytes(m.head, m.size)}".rstrip()
+        f"type {m.type}, {count(m.size, 'byte')}  {_bytes(m.head, m.size, _MESSAGE)}".rstrip()
         for m in (queue.messages or ())[:_ROWS]
     ]
     if queue.messages is not None and len(queue.messages) > _ROWS:
@@ -244,7 +246,8 @@ def _sysv_msg(queue: SysvMsg, scene: Scene) -> Label:
 
 
 def _memory(memory: Memory, scene: Scene) -> Label:
-    rows = ["its name is gone: it lives as long as somebody has it"] if memory.unlinked else []
+    had_a_name = memory.kind == "posix-shm" and memory.name.startswith("/")
+    rows = ["its name is gone: it lives as long as somebody has it"] if memory.unlinked and had_a_name else []
     if memory.seals:
         rows.append(f"sealed: {', '.join(memory.seals)}")
     return Label(

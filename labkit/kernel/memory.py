@@ -58,9 +58,14 @@ def read_pages(pid: int, maps: Iterable[Map]) -> dict[Map, Pages | None]:
         os.close(fd)
 
 
+def is_large(map: Map) -> bool:
+    """Has it more pages than are read?"""
+    return (map.end - map.start) // PAGE > MOST_PAGES
+
+
 def _pages(fd: int, map: Map) -> Pages | None:
     count = (map.end - map.start) // PAGE
-    if count > MOST_PAGES:
+    if is_large(map):
         return None
     try:
         data = os.pread(fd, 8 * count, map.start // PAGE * 8)

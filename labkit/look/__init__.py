@@ -50,6 +50,7 @@ from labkit.look.recall import Recall
 from labkit.look.refusals import Refusals
 from labkit.scene import AnyObject, Limit, Mapping, State, Thread
 
+PIDFD_THREAD = os.O_EXCL
 KEPT_NS = 250_000_000
 """In a stream of pictures, what hardly ever changes is asked for four times a second."""
 
@@ -92,11 +93,15 @@ class Seen(NamedTuple):
         return self.stat.state in "ZX" and len(self.threads) <= 1
 
     @property
+    def live_threads(self) -> tuple[int, ...]:
+        """All but a main thread that has ended before the others."""
+        ended = self.stat.state in "ZX"
+        return tuple(tid for tid in self.threads if not (ended and tid == self.stat.pid))
+
+    @property
     def witness(self) -> int:
         """The number through which /proc shows its table: of another thread where the main one has ended."""
-        if self.stat.state not in "ZX":
-            return self.stat.pid
-        return next((tid for tid in self.threads if tid != self.stat.pid), self.stat.pid)
+        return self.stat.pid if self.stat.state not in "ZX" else next(iter(self.live_threads), self.stat.pid)
 
 
 class Numbers:
@@ -239,10 +244,15 @@ class Look:
         """As `copy`, for who closes it himself: quicker."""
         try:
             if pid not in self._pidfds:
-                self._pidfds[pid] = os.pidfd_open(pid)
+                self._pidfds[pid] = self._pidfd(pid)
             return syscalls.pidfd_getfd(self._pidfds[pid], fd)
         except OSError as error:
             raise _translated(error, pid, fd) from None
+
+    def _pidfd(self, pid: int) -> int:
+        """Where the main thread has ended, that of another thread (Linux 6.9): only who lives has a table."""
+        witness = self.seen[pid].witness if pid in self.seen else pid
+        return os.pidfd_open(witness, PIDFD_THREAD if witness != pid else 0)
 
     def maps(self, pid: int) -> list[proc.Map] | None:
         """The process's mappings of shared objects and data files; None when it is gone or refused.
@@ -266,8 +276,9 @@ class Look:
 
     def memory(self, pid: int, address: int, size: int) -> bytes | None:
         """Bytes of a process's memory; None when they can't all be read."""
+        witness = self.seen[pid].witness if pid in self.seen else pid
         try:
-            data = syscalls.process_vm_readv(pid, address, size)
+            data = syscalls.process_vm_readv(witness, address, size)
         except (OSError, ValueError):
             return None
         return data if len(data) == size else None
@@ -293,6 +304,6 @@ class Look:
 
 
 def _translated(error: OSError, pid: int, fd: int) -> Exception:
-    if error.errno in (errno.ESRCH, errno.EBADF):
+    if error.errno in (errno.ESRCH, errno.EBADF, errno.EINVAL):  # EINVAL: no PIDFD_THREAD yet
         return Vanished(f"fd {fd} of process {pid} is gone.")
     return error

@@ -87,7 +87,8 @@ def shown_path(path: bytes) -> str:
 
 
 def _nameless(look: Look, link: bytes, rows: list[Held]) -> None:
-    kind = link.removeprefix(b"anon_inode:").strip(b"[]").decode("utf-8", "backslashreplace")
+    plain = link.removeprefix(b"anon_inode:").strip(b"[]") if link.startswith(b"anon_inode:") else link
+    kind = plain.decode("utf-8", "backslashreplace")
     make = _MAKERS.get(kind)
     for identity, members in groups(look, link, rows):
         id = look.reach(make[0] if make else "other", identity)

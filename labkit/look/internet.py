@@ -89,9 +89,9 @@ class Internet:
 
 _MEANINGS = {
     "SYN_SENT": "asked to connect; no answer yet",
-    "CLOSE_WAIT": "the other side has closed; this one has not",
-    "FIN_WAIT1": "closed here; the other side has not acknowledged it yet",
-    "FIN_WAIT2": "closed here; the other side has not closed yet",
+    "CLOSE_WAIT": "the other side sends no more; this one has not closed yet",
+    "FIN_WAIT1": "it sends no more; the other side has not acknowledged that yet",
+    "FIN_WAIT2": "it sends no more; the other side has not closed yet",
     "CLOSE": "not connected",
 }
 

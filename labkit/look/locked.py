@@ -24,8 +24,9 @@ _TARGET = {"splice": 2, "sendfile": 0}
 """The argument that says where the bytes go."""
 _UNLOCKED = b"pipe_wait"
 """Who sleeps in such a function waits for room in the pipe, and has let go of it."""
-_NO_STACK, _AT_REST = b" 0x0 0x0\n", b"io_wq_worker"
-"""How the thread of an io_uring shows: it lives in the kernel only. So does who has nothing to do."""
+_NO_STACK = b" 0x0 0x0\n"
+"""So shows the worker of an io_uring, which lives in the kernel only; and a thread that has ended."""
+_AT_REST = (b"io_wq_worker", b"0", b"")
 
 
 class _Filling(NamedTuple):
@@ -72,7 +73,7 @@ def _target(base: bytes) -> set[int] | None:
     try:
         text = proc.read(base + b"syscall")
         if text.endswith(_NO_STACK):
-            return set() if proc.read(base + b"wchan") == _AT_REST else None
+            return set() if proc.read(base + b"wchan") in _AT_REST else None
         call = proc.parse_syscall(text)
         argument = _TARGET.get(numbers.name_of(call.number) or "") if call else None
         if call is None or argument is None or _UNLOCKED in proc.read(base + b"wchan"):

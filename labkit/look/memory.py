@@ -74,7 +74,15 @@ def _mappings(look: Look, pid: int) -> tuple[Mapping, ...] | None:
     if not maps:
         return ()
     pages = memory.read_pages(look.seen[pid].witness, maps)
+    if any(memory.is_large(map) for map in maps):
+        look.limit(*_MANY_PAGES)
     return tuple(_mapping(look, pid, map, pages[map]) for map in maps)
+
+
+_MANY_PAGES = (
+    f"the pages of mappings of more than {memory.MOST_PAGES * memory.PAGE >> 20} MB",
+    "there are too many to read them at each look",
+)
 
 
 def _mapping(look: Look, pid: int, map: Map, pages: Pages | None) -> Mapping:

@@ -106,7 +106,7 @@ class Outside:
         """Has a thread in the picture a table of descriptors for itself (unshare(2), CLONE_FILES)?"""
         if self._own is None:
             seen = self._look.seen
-            found = [one.name for pid, one in seen.items() if relatives.own_table(pid, one.threads)]
+            found = [one.name for one in seen.values() if relatives.own_table(one.witness, one.live_threads)]
             for name in found:
                 self._look.limit(
                     f"what single threads of {name} have open", "they have tables of their own (CLONE_FILES)"

@@ -138,17 +138,23 @@ class _Network:
             return
         inet = sockets.inet_from_copy(inode, copy)
         if inet is None:
-            self._other(inode, f"{family} socket")
+            self._other(inode, f"{_other_family(family, copy)} socket")
             return
+        if inet.state == "SYN_SENT":
+            asked = self._listing().get(inode)  # only the listing says to whom
+            inet = inet._replace(remote=asked.remote) if isinstance(asked, InetFacts) else inet
         if inet.receive:
             peeked = calls.peek(copy, sockets.HEAD_BYTES)
             inet = inet._replace(head=peeked[0] if peeked else None)
         self.inet[inode] = inet
 
-    def _read_listing(self, inode: int) -> None:
+    def _listing(self) -> dict[int, UnixFacts | InetFacts]:
         if self._listed is None:
             self._listed = {**sockets.unix_from_proc(self.pid), **sockets.inet_from_proc(self.pid)}
-        facts = self._listed.get(inode)
+        return self._listed
+
+    def _read_listing(self, inode: int) -> None:
+        facts = self._listing().get(inode)
         if isinstance(facts, UnixFacts):
             self.unix[inode] = facts
         elif isinstance(facts, InetFacts):
@@ -225,6 +231,12 @@ class _Network:
             return []
         who = [*inside, *([f"{outside} from outside the picture"] if outside else [])]
         return [f"waiting to be accepted: {', '.join(who)}"]
+
+
+def _other_family(family: str, copy: int) -> str:
+    """`netlink`, `packet`; `inet raw`, where the family has sockets of other types, too."""
+    kind = sockets.TYPES.get(calls.number(copy, socket.SO_TYPE))
+    return f"{family} {kind}" if family.startswith("inet") and kind else family
 
 
 _SHUT = {

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from labkit.scene import Memory, SysvShm
-from labkit.waits.clauses import ends, is_lock, reads, sleeps_on_word, takes, waits_for_children
+from labkit.scene import InetSocket, Memory, PosixSem, SysvSem, SysvShm, UnixSocket
+from labkit.waits.clauses import ends, is_lock, reads, sleeps_on_word, takes, thing, waits_for_children
 from labkit.waits.enablers import Ending
 from labkit.waits.seen import Seen
 from labkit.words import listing, quoted
@@ -61,15 +61,19 @@ def _read_before_wait(seen: Seen, knot: list[Ending]) -> str | None:
     for ending in knot:
         holder = next((p for p in ending.by if p in waiting), None)
         if holder is not None and seen.writes(ending.pid, ending.blocked):
-            return (
-                f"read {ending.blocked.object} to its end in {quoted(holder, seen.scene)} "
-                f"before it calls {waiting[holder].blocked.call}"
-            )
+            return f"{_read(seen, ending, holder)} before it calls {waiting[holder].blocked.call}"
         if holder is not None:
             return (
                 f"let {quoted(holder, seen.scene)} do its part before it calls {waiting[holder].blocked.call}"
             )
     return None
+
+
+def _read(seen: Seen, ending: Ending, holder: int) -> str:
+    where = quoted(holder, seen.scene)
+    if isinstance(seen.objects.get(ending.blocked.object or ""), (UnixSocket, InetSocket)):
+        return f"receive what {quoted(ending.pid, seen.scene)} sends in {where}"
+    return f"read {ending.blocked.object} to its end in {where}"
 
 
 def _accept_first(seen: Seen, knot: list[Ending]) -> str | None:
@@ -97,6 +101,9 @@ def _one_after_the_other(seen: Seen, knot: list[Ending]) -> str:
 
 
 def _release_first(seen: Seen, knot: list[Ending], alone: bool, they: str) -> str:
+    same = not alone and len({e.thing for e in knot}) == 1
+    if same and isinstance(thing(seen, knot[0]), (PosixSem, SysvSem)):
+        return f"they {they} wait for the same one: let one of them post it before it waits"
     if any(isinstance(seen.objects.get(e.blocked.object or ""), (Memory, SysvShm)) for e in knot):
         return _some_word(alone)
     if not alone:

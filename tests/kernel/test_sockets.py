@@ -408,10 +408,30 @@ except OSError as error:
 
 
 def test_other_families_have_a_name():
-    source = "s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)\nready(fd=s.fileno())"
+    source = """
+s = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW)
+space = os.open("/proc/self/ns/net", os.O_RDONLY)
+ready(fd=s.fileno(), space=space, name=os.readlink("/proc/self/ns/net"))
+"""
+    with subject(source) as program:
+        scene = picture(program.pid)
+        shown = held(scene, program.pid, program.facts["fd"])
+        assert (shown.kind, shown.name) == ("other", "netlink socket")
+        assert held(scene, program.pid, program.facts["space"]).name == program.facts["name"]
+
+
+def test_one_that_asks_to_be_connected_says_whom_it_asks():
+    source = """
+door = socket.create_server(("127.0.0.1", 0), backlog=0)
+waiting = socket.create_connection(door.getsockname())
+asking = socket.socket()
+asking.setblocking(False)
+asking.connect_ex(door.getsockname())
+ready(fd=asking.fileno(), port=door.getsockname()[1])
+"""
     with subject(source) as program:
         shown = held(picture(program.pid), program.pid, program.facts["fd"])
-        assert (shown.kind, shown.name) == ("other", "netlink socket")
+        assert (shown.state, shown.remote) == ("SYN_SENT", f"127.0.0.1:{program.facts['port']}")
 
 
 # --- elsewhere, and with fewer rights ---------------------------------------------------------------
