@@ -192,7 +192,7 @@ _STRAY = re.compile(r"stray ['‘]\\\d+['’]")
 
 def _help(message: str) -> Iterator[str]:
     if _STRAY.search(message):
-        yield "    C does not know this character; quotes and spaces from a page are often such. Type it anew."
+        yield "    C does not know this character: quotes and spaces from a page are often so; type it anew"
     found = _IMPLICIT.search(message) or _UNDECLARED.search(message)
     if found and found[1] in _HEADER:
         yield f"    `{found[1]}` is declared in <{_HEADER[found[1]]}>: add  #include <{_HEADER[found[1]]}>"

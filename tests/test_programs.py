@@ -40,7 +40,8 @@ def run(command: Command, **options: object) -> subprocess.CompletedProcess[str]
 
 
 def test_a_python_program_is_its_own_main_with_its_own_arguments() -> None:
-    source = "import sys, __main__\nx = 1\nprint(__name__, __main__.x, sys.argv, repr(sys.path[0]), __annotations__)"
+    source = "import sys, __main__\nx = 1\n"
+    source += "print(__name__, __main__.x, sys.argv, repr(sys.path[0]), __annotations__)"
     done = run(python(source, name="writer", args=["a", "b c"]))
     assert done.stdout == "__main__ 1 ['writer', 'a', 'b c'] '' {}\n"
 
