@@ -159,6 +159,42 @@ ready(same=times() == before, offset=os.lseek(f, 0, 1))
         program.go()
 
 
+WATCHES = """
+libc.sem_open.restype = ctypes.c_void_p
+inotify = libc.inotify_init1(os.O_NONBLOCK)
+name = b"labkit-test-%d" % os.getpid()
+libc.sem_open(b"/" + name, os.O_CREAT, 0o600, 1)
+f = os.open(b"/dev/shm/" + name, os.O_CREAT | os.O_RDWR); os.write(f, b"content")
+assert libc.inotify_add_watch(inotify, b"/dev/shm", 0xFFF) >= 0
+def events():
+    try: return len(os.read(inotify, 4096))
+    except BlockingIOError: return 0
+ready()
+ready(events=events())
+os.close(inotify)
+ready()
+os.unlink(b"/dev/shm/" + name), libc.sem_unlink(b"/" + name)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only the owner of /dev/shm may list it without a trace")
+def test_who_watches_the_folder_of_shared_memory_is_not_woken() -> None:
+    with subject(WATCHES) as program, XRay() as camera:
+        scene = camera.look(program.pid)
+        assert one(scene, "posix-shm", size=7).head is None
+        assert one(scene, "posix-sem").value is None
+        assert ["inotify" in limit.because for limit in scene.limits] == [True]
+        program.go()
+        assert program.said() == {"events": 0}
+        program.go()
+        before = os.stat("/dev/shm").st_atime_ns
+        scene = camera.look(program.pid)
+        assert one(scene, "posix-shm", size=7).head == b"content"
+        assert one(scene, "posix-sem").value == 1
+        assert os.stat("/dev/shm").st_atime_ns == before
+        program.said(), program.go()
+
+
 def test_no_sleeper_wakes(file: Path) -> None:
     source = """
 r, w = os.pipe(); os.write(w, b"x"); q, v = os.pipe()

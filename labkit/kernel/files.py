@@ -9,6 +9,7 @@ Some facts (proc_pid_fdinfo(5), epoll(7); checked on Linux 6.18):
 - An epoll's `tfd` lines: the number the descriptor had *in the process that added it*, the events as a
   hexadecimal mask, the user's data, and inode and device (as the kernel packs it: minor in the low 20
   bits) of the file. A descriptor closed there but open elsewhere is still watched, under its old number.
+- The lines of an inotify and a fanotify name inode and device of what they watch, packed likewise.
 - `sigmask` is hexadecimal: bit n-1 is signal n.
 - A timerfd's `ticks` are expirations not read yet; `it_value` is the time left: (0, 0) when it is not armed.
 
@@ -55,6 +56,7 @@ class Timer(NamedTuple):
 
 _TFD = re.compile(rb"tfd:\s*(\d+)\s+events:\s*([0-9a-f]+)(?:.*?ino:([0-9a-f]+)\s+sdev:([0-9a-f]+))?")
 _TFD_DATA = re.compile(rb"tfd:\s*(\d+).*?data:\s*([0-9a-f]+)")
+_SDEV = re.compile(rb"^(?:inotify|fanotify) .*\bsdev:([0-9a-f]+)")
 _PAIR = re.compile(rb"\((\d+), (\d+)\)")
 
 CLOCKS = {0: "CLOCK_REALTIME", 1: "CLOCK_MONOTONIC", 7: "CLOCK_BOOTTIME", 8: "CLOCK_REALTIME_ALARM",
@@ -66,13 +68,18 @@ def parse_epoll(lines: Iterable[bytes]) -> tuple[Watched, ...]:
     found = []
     for match in filter(None, map(_TFD.match, lines)):
         fd, events, inode, device = match.groups()
-        packed = int(device or b"0", 16)
-        found.append(
-            Watched(
-                int(fd), int(events, 16), int(inode or b"0", 16), os.makedev(packed >> 20, packed & 0xFFFFF)
-            )
-        )
+        found.append(Watched(int(fd), int(events, 16), int(inode or b"0", 16), _device(device or b"0")))
     return tuple(sorted(found))
+
+
+def watched_devices(lines: Iterable[bytes]) -> list[int]:
+    """The devices of what an inotify or a fanotify watches."""
+    return [_device(match[1]) for match in filter(None, map(_SDEV.search, lines))]
+
+
+def _device(packed: bytes) -> int:
+    number = int(packed, 16)
+    return os.makedev(number >> 20, number & 0xFFFFF)
 
 
 def parse_epoll_data(lines: Iterable[bytes]) -> dict[int, list[int]]:

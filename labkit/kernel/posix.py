@@ -14,11 +14,13 @@ Some facts (sem_overview(7), mq_overview(7), memfd_create(2); checked on Linux 6
   `QSIZE:129 NOTIFY:0 SIGNO:0 NOTIFY_PID:0`: the bytes queued and who is to be told; it moves the queue's
   atime and nothing else. No call shows a message without taking it.
 - `read` of a file in memory moves its atime (relatime or not, after a write). A descriptor of our own
-  opened through /proc/PID/fd/N with O_NOATIME does not; that needs to be the file's owner, or root.
+  opened through /proc/PID/fd/N with O_NOATIME does not; that needs to be the file's owner, or root. To list
+  a folder moves its atime likewise. And whoever watches either with inotify(7) wakes at every opening.
 - F_GET_SEALS works on any copy; F_SEAL_SEAL is set on memfds made without MFD_ALLOW_SEALING.
 
-What follows for us: values are read from the memory of a process that has them, or from the file with
-O_NOATIME; never with the owner's own descriptor, whose offset and times are its own.
+What follows for us: values are read from the memory of a process that has them, or else from the file
+with O_NOATIME, unless somebody in the picture watches it; never with the owner's own descriptor, whose
+offset and times are its own.
 """
 
 from __future__ import annotations
@@ -148,6 +150,19 @@ def seals(copy: int) -> tuple[str, ...] | None:
     except OSError:
         return None
     return tuple(name for bit, name in SEALS.items() if found & bit)
+
+
+def names_in(folder: bytes) -> list[bytes]:
+    """What lies in a folder, in order; its times stay where we may ask for that. OSError when not shown."""
+    flags = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+    try:
+        fd = os.open(folder, flags | os.O_NOATIME)
+    except PermissionError:
+        fd = os.open(folder, flags)
+    try:
+        return sorted(map(os.fsencode, os.listdir(fd)))
+    finally:
+        os.close(fd)
 
 
 def file_head(path: bytes, size: int) -> bytes:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from labkit.errors import Vanished
 from labkit.kernel import memory, posix
+from labkit.kernel.files import watched_devices
 from labkit.kernel.memory import Pages
 from labkit.kernel.proc import Map
 from labkit.look import Held, Look, locks, parts
@@ -157,19 +159,19 @@ def _numbers_differ(path: bytes) -> bool:
 
 def _list_folder(look: Look) -> None:
     """What lies in /dev/shm: in a room all of it, else what is this user's."""
-    mine = os.getuid()
+    mine, folder = os.getuid(), b"/dev/shm/"
     try:
-        entries = list(os.scandir(b"/dev/shm"))
+        paths = [folder + name for name in posix.names_in(folder)]
     except OSError:
         return
-    for entry in sorted(entries, key=lambda entry: entry.name):
+    for path in paths:
         try:
-            found = entry.stat(follow_symlinks=False)
+            found = os.lstat(path)
         except OSError:
             continue
-        if entry.is_file(follow_symlinks=False) and (found.st_uid == mine or not look.all_objects):
-            look.reach(_kind_of_file(entry.path), (found.st_dev, found.st_ino))
-            listed(look)[found.st_dev, found.st_ino] = entry.path
+        if stat.S_ISREG(found.st_mode) and (found.st_uid == mine or not look.all_objects):
+            look.reach(_kind_of_file(path), (found.st_dev, found.st_ino))
+            listed(look)[found.st_dev, found.st_ino] = path
 
 
 def listed(look: Look) -> dict[Identity, bytes]:
@@ -190,7 +192,7 @@ def _memory(look: Look, kind: str, id: str, identity: Identity) -> Memory:
         size=_size(rows, maps, path),
         unlinked=kind == "memfd" or anonymous or _unlinked(rows, path),
         seals=_seals(look, rows) if kind == "memfd" else None,
-        head=_head(look, id, rows, path),
+        head=_head(look, id, identity[0], rows, path),
     )
 
 
@@ -242,9 +244,9 @@ def _seals(look: Look, rows: list[Held]) -> tuple[str, ...] | None:
     return None
 
 
-def _head(look: Look, id: str, rows: list[Held], path: bytes) -> bytes | None:
+def _head(look: Look, id: str, device: int, rows: list[Held], path: bytes) -> bytes | None:
     head = mapped_head(look, id, HEAD_BYTES)
-    if head is not None:
+    if head is not None or is_watched(look, device):
         return head
     for place in [row.path for row in rows] or [path]:
         try:
@@ -252,6 +254,24 @@ def _head(look: Look, id: str, rows: list[Held], path: bytes) -> bytes | None:
         except (Vanished, OSError, ValueError):
             continue
     return None
+
+
+def is_watched(look: Look, device: int) -> bool:
+    """Would somebody in the picture wake when a file on this device is opened?"""
+    watched: set[int] | None = look.kept.get("watched devices")
+    if watched is None:
+        rows = (row for table in look.held.values() for row in table or ())
+        lines = [line for row in rows if row.link in _WATCHERS and row.info for line in row.info.more]
+        watched = look.kept["watched devices"] = set(watched_devices(lines))
+    if device in watched:
+        look.limit(
+            "the bytes of shared memory that nobody has mapped",
+            "who watches its folder with inotify would be told that it was opened",
+        )
+    return device in watched
+
+
+_WATCHERS = (b"anon_inode:inotify", b"anon_inode:[fanotify]")
 
 
 def mapped_head(look: Look, id: str, size: int) -> bytes | None:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 
 from labkit.errors import Vanished
 from labkit.kernel import memory, posix
 from labkit.kernel.proc import Map
 from labkit.look import Held, Look
-from labkit.look.memory import everything, listed, mapped_head, object_of
+from labkit.look.memory import Identity, everything, is_watched, listed, mapped_head, object_of
 from labkit.scene import PosixMq, PosixSem
 
 # --- message queues ---------------------------------------------------------------------------------
@@ -126,19 +127,19 @@ def objects(look: Look) -> None:
         _list_queues(look)
 
 
-def _named(look: Look, id: str, identity: tuple[int, int]) -> PosixSem:
+def _named(look: Look, id: str, identity: Identity) -> PosixSem:
     pid, path = _where(look, identity)
-    name = _true_name(look, pid, identity, path)
-    facts = _facts(look, id, pid, name)
-    notes = ([] if facts else [_UNSEEN]) + ([] if name else [_UNLINKED])
+    name, unlinked = _true_name(look, pid, identity, path)
+    facts = _facts(look, id, pid, identity[0], name)
+    notes = ([] if facts else [_UNSEEN]) + ([_UNLINKED] if unlinked else [])
     return PosixSem(
         id=id,
         kind="posix-sem",
-        name=_shown(look, id, identity, name),
+        name=_shown(look, id, identity, name, unlinked),
         notes=tuple(notes),
         value=facts.value if facts else None,
         waiting=facts.waiting if facts else None,
-        unlinked=name is None,
+        unlinked=unlinked,
     )
 
 
@@ -153,44 +154,55 @@ def _where(look: Look, identity: tuple[int, int]) -> tuple[int, bytes]:
     return os.getpid(), listed(look).get(identity, b"")
 
 
-def _true_name(look: Look, pid: int, identity: tuple[int, int], path: bytes) -> bytes | None:
-    """`/NAME` as it is in the folder now; None when it is in it no more.
+def _true_name(
+    look: Look, pid: int, identity: Identity, path: bytes
+) -> tuple[bytes | None, bool | None]:
+    """`/NAME` as it is in the folder now, and whether it is in it no more (None: not known).
 
     The path in `maps` will not do: its maker mapped the file under another name, before linking it.
     """
     if path and not path.endswith(b" (deleted)"):
-        return b"/" + os.path.basename(path)[4:]
+        return b"/" + os.path.basename(path)[4:], False
+    if is_watched(look, identity[0]):
+        return None, None
     names: dict[int, dict[int, bytes]] = look.kept.setdefault("semaphores in /dev/shm", {})
     if identity[0] not in names:
         names[identity[0]] = _semaphore_files(pid)
-    return names[identity[0]].get(identity[1])
+    name = names[identity[0]].get(identity[1])
+    return name, name is None
 
 
 def _semaphore_files(pid: int) -> dict[int, bytes]:
-    try:
-        entries = list(os.scandir(b"/proc/%d/root/dev/shm" % pid))
-    except OSError:
-        return {}
-    return {entry.inode(): b"/" + entry.name[4:] for entry in entries if entry.name.startswith(b"sem.")}
+    folder = b"/proc/%d/root/dev/shm/" % pid
+    found: dict[int, bytes] = {}
+    with contextlib.suppress(OSError):
+        for name in posix.names_in(folder):
+            if name.startswith(b"sem."):
+                with contextlib.suppress(OSError):
+                    found[os.lstat(folder + name).st_ino] = b"/" + name[4:]
+    return found
 
 
-def _shown(look: Look, id: str, identity: tuple[int, int], name: bytes | None) -> str:
+def _shown(look: Look, id: str, identity: Identity, name: bytes | None, unlinked: bool | None) -> str:
     """Its name, also after sem_unlink when an earlier look saw it."""
     kept = look.recall.kept
     if name is not None:
         kept["semaphore", identity] = name
     known = kept.get(("semaphore", identity))
-    return known.decode("utf-8", "backslashreplace") if known else f"unlinked semaphore {id[10:]}"
+    if known:
+        return known.decode("utf-8", "backslashreplace")
+    return f"unlinked semaphore {id[10:]}" if unlinked else f"semaphore {id[10:]}"
+
 
 
 _UNLINKED = "unlinked: it goes when the last process closes it"
 _UNSEEN = "its value is not seen: no process of the picture has used it yet, or it may not be read"
 
 
-def _facts(look: Look, id: str, pid: int, name: bytes | None) -> posix.SemFacts | None:
+def _facts(look: Look, id: str, pid: int, device: int, name: bytes | None) -> posix.SemFacts | None:
     """From the memory of a process that has used it, or from the file while that has a name."""
     data = mapped_head(look, id, posix.SEM_BYTES)
-    if data is None and name is not None:
+    if data is None and name is not None and not is_watched(look, device):
         try:
             data = posix.file_head(b"/proc/%d/root/dev/shm/sem.%s" % (pid, name[1:]), posix.SEM_BYTES)
         except Vanished:
