@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tomllib
 import types
+import venv
 from pathlib import Path
 
 import pytest
@@ -120,16 +121,40 @@ def setup_script() -> types.ModuleType:
     return module
 
 
-def test_without_root_the_line_to_type_is_printed(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    ("there", "words"),
+    [
+        (
+            {"sudo", "apt-get"},
+            "type:\n\n    sudo apt-get install -y --no-install-recommends graphviz python3.11-dev",
+        ),
+        (
+            {"apt-get"},
+            "type as root:\n\n    apt-get install -y --no-install-recommends graphviz python3.11-dev",
+        ),
+        (set(), "Missing, by Debian's names: graphviz, python3.11-dev."),
+    ],
+)
+def test_without_root_what_to_type_is_printed(
+    there: set[str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     script = setup_script()
+    monkeypatch.setattr(script.shutil, "which", lambda program, **_: program if program in there else None)
     monkeypatch.setattr(script, "found", lambda program: program != "dot")
     monkeypatch.setattr(script, "python_packages", lambda: ["python3.11-dev"])
     monkeypatch.setattr(script, "as_root", lambda: None)
     script.install_programs({"bwrap": ["bubblewrap"], "dot": ["graphviz"]})
-    line = "sudo apt-get install -y --no-install-recommends graphviz python3.11-dev"
-    assert line in capsys.readouterr().out
+    assert words in capsys.readouterr().out
+
+
+def test_a_folder_that_was_moved_is_set_up_anew(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    script = setup_script()
+    venv.create(tmp_path / "old")
+    monkeypatch.setattr(script, "VENV", tmp_path / "old")
+    assert script.is_of_here()
+    (tmp_path / "old").rename(tmp_path / "a new place")
+    monkeypatch.setattr(script, "VENV", tmp_path / "a new place")
+    assert not script.is_of_here()
 
 
 def test_apt_failing_is_said_and_set_up_goes_on(

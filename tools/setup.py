@@ -45,6 +45,10 @@ DEV_PROGRAMS = {
     "git": ["git"],
 }
 SAME = {"chromium": ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")}
+NETWORK = (
+    "It fetches packages as pip does: is there a network, and is pip told of a proxy or a mirror if it needs "
+    "one (HTTPS_PROXY, PIP_INDEX_URL)? `make setup` goes on where it stopped."
+)
 EVERYWHERE = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -103,13 +107,17 @@ def install_programs(wanted):
     if not packages:
         return
     line = "apt-get install -y --no-install-recommends " + " ".join(packages)
+    sudo = shutil.which("sudo", path=EVERYWHERE)
+    by_hand = f"type:\n\n    sudo {line}\n" if sudo else f"type as root:\n\n    {line}\n"
     root = as_root()
-    if root is None or not shutil.which("apt-get", path=EVERYWHERE):
-        say(f"Missing: {names(packages)}. To get all of the course, type:\n\n    sudo {line}\n")
-        return
-    say(f"Installing {names(packages)}…")
-    if not (apt(root, line) or (apt(root, "apt-get update") and apt(root, line))):
-        say(f"That did not work. To try by hand, type:\n\n    sudo {line}\n")
+    if not shutil.which("apt-get", path=EVERYWHERE):
+        say(f"Missing, by Debian's names: {names(packages)}. To get all of the course, install them.")
+    elif root is None:
+        say(f"Missing: {names(packages)}. To get all of the course, {by_hand}")
+    else:
+        say(f"Installing {names(packages)}…")
+        if not (apt(root, line) or (apt(root, "apt-get update") and apt(root, line))):
+            say(f"That did not work. To try by hand, {by_hand}")
 
 
 def found(program):
@@ -171,22 +179,31 @@ def use_a_new_enough_python():
 
 def make_venv():
     """`.venv`, with uv in it: it installs in seconds where pip takes a minute."""
-    if (VENV / "bin/python").exists() and succeeds([VENV / "bin/python", "-c", ""]):
+    if is_of_here() and succeeds([VENV / "bin/python", "-c", ""]):
         pass
     elif shutil.which("uv"):
         run(["uv", "venv", "--quiet", "--seed", "--clear", "--python", sys.executable, VENV])
     elif can_make_venv():
         run([sys.executable, "-m", "venv", "--clear", VENV])
     else:
-        sys.exit("Python's `venv` is missing: see the line to type above, then try again.")
+        sys.exit("Nothing works without Python's `venv`: install what is said above, then try again.")
     pinned = ["--require-hashes", "-r", ROOT / UV] if (ROOT / UV).exists() else ["uv"]
-    run([VENV / "bin/python", "-m", "pip", "install", "--quiet", *pinned])
+    run([VENV / "bin/python", "-m", "pip", "install", "--quiet", "--retries", "2", *pinned], NETWORK)
     # Else node takes JupyterLab's own scripts for modules, as this folder's package.json says of ours.
     (VENV / "package.json").write_text("{}\n")
 
 
+def is_of_here():
+    """False when there is no `.venv`, or this folder was moved: the programs in it name its old place."""
+    try:
+        return str(VENV) in (VENV / "bin/activate").read_text()
+    except OSError:
+        return False
+
+
 def install_packages(dev):
     """The exact versions of the lock, and labkit itself in place."""
+    say("Installing Python's packages…")
     command = uv("pip", "install", "--quiet", "--compile-bytecode")
     source = ["--no-binary", "sysv_ipc"] if can_build() else []
     if not source:
@@ -195,8 +212,8 @@ def install_packages(dev):
             "know no time-outs (`acquire(timeout=…)` waits for ever)."
         )
     source += again_from_source(source)
-    run([*command, *source, "--require-hashes", "-r", ROOT / (DEV if dev else RUNTIME)])
-    run([*command, "--no-deps", "--editable", ROOT])
+    run([*command, *source, "--require-hashes", "-r", ROOT / (DEV if dev else RUNTIME)], NETWORK)
+    run([*command, "--no-deps", "--editable", ROOT], NETWORK)
 
 
 def again_from_source(source):
@@ -247,14 +264,14 @@ def pip_setting(name):
 # --- small things -----------------------------------------------------------------------------------
 
 
-def run(command, **options):
+def run(command, advice="", **options):
     """Run a command, and stop with its name when it fails."""
     environment = {**os.environ, "VIRTUAL_ENV": str(VENV), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
     status = subprocess.call(
         [str(part) for part in command], stdin=subprocess.DEVNULL, env=environment, **options
     )
     if status != 0:
-        sys.exit("Set-up stopped: {} failed.".format(" ".join(map(str, command[:4]))))
+        sys.exit("Set-up stopped: {} failed. {}".format(" ".join(map(str, command[:4])), advice).rstrip())
 
 
 def succeeds(command):
