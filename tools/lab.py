@@ -18,6 +18,7 @@ _SOCKET_PATH_MAX = 107
 def main() -> None:
     """Become `jupyter lab`, with the whole course to be seen and the first notebook open."""
     os.chdir(ROOT)
+    keep_in_this_folder_what_has_no_home()
     trust(untouched())
     program = str(ROOT / ".venv/bin/jupyter")
     # Without port_retries=0, a port that is taken is silently another one.
@@ -27,6 +28,13 @@ def main() -> None:
     if _sockets_fit():
         command.append("--KernelManager.transport=ipc")
     os.execv(program, [*command, START, *sys.argv[1:]])
+
+
+def keep_in_this_folder_what_has_no_home() -> None:
+    """Jupyter's own files: some containers have a home folder that cannot be written."""
+    if not os.access(os.path.expanduser("~"), os.W_OK):
+        for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR"):
+            os.environ.setdefault(name, str(ROOT / ".venv/home" / name.lower()))
 
 
 def untouched() -> dict[str, str]:

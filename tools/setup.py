@@ -267,11 +267,21 @@ def pip_setting(name):
 def run(command, advice="", **options):
     """Run a command, and stop with its name when it fails."""
     environment = {**os.environ, "VIRTUAL_ENV": str(VENV), "PIP_DISABLE_PIP_VERSION_CHECK": "1"}
+    environment.update({} if has_cache() else {"UV_NO_CACHE": "1"})
     status = subprocess.call(
         [str(part) for part in command], stdin=subprocess.DEVNULL, env=environment, **options
     )
     if status != 0:
         sys.exit("Set-up stopped: {} failed. {}".format(" ".join(map(str, command[:4])), advice).rstrip())
+
+
+def has_cache():
+    """May this user write into the cache folder? In some containers the home folder is read-only."""
+    try:
+        os.makedirs(os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache"), exist_ok=True)
+    except OSError:
+        return False
+    return True
 
 
 def succeeds(command):

@@ -154,9 +154,7 @@ def _where(look: Look, identity: tuple[int, int]) -> tuple[int, bytes]:
     return os.getpid(), listed(look).get(identity, b"")
 
 
-def _true_name(
-    look: Look, pid: int, identity: Identity, path: bytes
-) -> tuple[bytes | None, bool | None]:
+def _true_name(look: Look, pid: int, identity: Identity, path: bytes) -> tuple[bytes | None, bool | None]:
     """`/NAME` as it is in the folder now, and whether it is in it no more (None: not known).
 
     The path in `maps` will not do: its maker mapped the file under another name, before linking it.
@@ -192,7 +190,6 @@ def _shown(look: Look, id: str, identity: Identity, name: bytes | None, unlinked
     if known:
         return known.decode("utf-8", "backslashreplace")
     return f"unlinked semaphore {id[10:]}" if unlinked else f"semaphore {id[10:]}"
-
 
 
 _UNLINKED = "unlinked: it goes when the last process closes it"
