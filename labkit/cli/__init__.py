@@ -40,7 +40,7 @@ def main(argv: list[str] | None = None) -> int:
     if not sys.platform.startswith("linux"):
         print(
             "labkit: this course looks into a running Linux kernel, and this is not Linux: "
-            "use a Linux container or virtual machine, or open the course on Binder (see README.md).",
+            "use WSL 2, or a Linux container or virtual machine (see README.md).",
             file=sys.stderr,
         )
         return 2
