@@ -211,7 +211,7 @@ class Supervisor:
         watchdog = Watchdog(lambda: self.ask({"do": "answer"}))
         while True:
             if self._silent():
-                watchdog.silent(self.notebook or 0)
+                watchdog.silent(self._process.pid, self.notebook or 0)
                 continue
             watchdog.heard()
             try:

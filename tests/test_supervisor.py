@@ -17,6 +17,7 @@ from labkit.errors import LabError
 from labkit.kernel import proc, syscalls
 from labkit.owner import limits, marks, output
 from labkit.owner.family import Last
+from labkit.owner.watchdog import Watchdog
 from labkit.programs import Command, c, python, shell
 from labkit.supervisor import Program, Supervisor
 
@@ -275,18 +276,34 @@ int main() {{
 }}"""
 
 
-def test_an_owner_that_is_held_while_a_bomb_grows_is_freed(run: Run, supervisor: Supervisor) -> None:
+def test_an_owner_that_is_held_while_a_bomb_grows_is_freed(
+    run: Run, supervisor: Supervisor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("labkit.supervisor.PATIENCE_S", 60)
     program, said = run(c(SLEEPERS))
     said.until(lambda: said.out)
     assert program.pid is not None
     assert supervisor.pid is not None
+    assert supervisor.notebook is not None
     os.kill(supervisor.pid, signal.SIGSTOP)
     os.kill(program.pid, signal.SIGUSR1)
+    children = Path(f"/proc/{program.pid}/task/{program.pid}/children")
+    while len(children.read_text().split()) < limits.MOST_PROCESSES + 50:
+        time.sleep(0.01)
+    watchdog = Watchdog(lambda: None)
+    watchdog.silent(os.getpid(), supervisor.notebook)
+    assert proc.read_stat(program.pid).state == "S"
+    watchdog.silent(os.getpid(), supervisor.notebook)
     while proc.read_stat(program.pid).state != "T":
         time.sleep(0.01)
     os.kill(supervisor.pid, signal.SIGCONT)
     assert program.wait_gone(PATIENCE_S)
     assert program.why == "processes"
+
+
+def test_a_program_cannot_stop_its_owner(run: Run) -> None:
+    program, _ = run(shell("kill -STOP $PPID; exit 3"))
+    assert program.wait(PATIENCE_S) == 3
 
 
 def test_a_memory_hog_is_ended(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,4 +1,4 @@
-"""Frees an owner that a bomb holds; runs in the notebook's process, beside the owner.
+"""Frees an owner that a program holds; runs in the notebook's process, beside the owner.
 
 Some facts:
 
@@ -7,14 +7,16 @@ Some facts:
 - Everything that a family needs to be counted and stopped (`stat`, `limits`) waits for no lock.
 
 What follows for us: an owner that answers nothing, though asked, while it has more processes than any
-program may have, waits so. They are stopped; then it can go on, count them, and end whom it must.
+program may have, waits so. They are stopped; then it can go on, count them, and end whom it must. Or else
+somebody has stopped it: programs may send their parent any signal.
 """
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Callable
 
-from labkit.owner.family import Family
+from labkit.owner.family import Family, send
 from labkit.owner.limits import MOST_PROCESSES
 
 PATIENCE_S = 0.5
@@ -31,12 +33,13 @@ class Watchdog:
         """The owner lives."""
         self._asked = False
 
-    def silent(self, notebook: int) -> None:
+    def silent(self, owner: int, notebook: int) -> None:
         """Ask the owner whether it lives; if it was asked before, see what holds it."""
         if not self._asked:
             self._asked = True
             self._ask()
             return
+        send(owner, signal.SIGCONT)
         family = Family(notebook)
         family.look()
         if len(family.members) > MOST_PROCESSES:
