@@ -100,11 +100,18 @@ class Exploration:
 def describe(found: Exploration) -> str:
     """The outcomes as text."""
     many = "schedule" if found.schedules == 1 else "schedules"
-    lines = [f"{found.schedules:,} {many}, {'all there are' if found.complete else 'not all there are'}."]
+    lines = [f"{found.schedules:,} {many}{_whole(found)}."]
     for number, outcome in enumerate(found.outcomes, 1):
         lines += ["", *_outcome(number, outcome)]
     lines += [f"({limit.what}: {limit.because})" for limit in found.limits]
     return "\n".join(lines)
+
+
+def _whole(found: Exploration) -> str:
+    """How these stand to all that there are."""
+    if not found.complete:
+        return ", not all there are"
+    return ", all there are" if found.exhaustive else "; any other comes to the same as one of these"
 
 
 def _outcome(number: int, outcome: Outcome) -> Iterator[str]:

@@ -66,6 +66,8 @@ class XRay:
         """Processes whose descendants are not in the picture."""
         self.started_by_us = False
         """Who started these programs is ours and holds nothing of theirs, even if it does not show that."""
+        self.may_travel = True
+        """May one of the picture have sent descriptors to somebody? Who has seen all they did knows."""
         self.clocks = True
         """Say how long each sleep has lasted: then a picture is never like the one before."""
         self._numbers = Numbers()
@@ -122,7 +124,7 @@ class XRay:
         look.tracing_stop, look.clocks = self.tracing_stop, self.clocks
         look.plumbing, look.childless = self.plumbing, self.childless
         look.started_by_us = self.started_by_us
-        look.outside.fresh = careful
+        look.outside.fresh, look.outside.may_travel = careful, self.may_travel
         try:
             return judge(_taken(look, pids, self._names))
         finally:

@@ -36,8 +36,12 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_protocol(item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
-    """Of two runs side by side (`tools/run_tests.py`), each passes over the files that the other took."""
-    if _is_mine(str(item.path)):
+    """Of two runs side by side (`tools/run_tests.py`), each passes over the files that the other took.
+
+    A file that takes long says with `share` which of its tests belong together; the others go elsewhere.
+    """
+    share = getattr(getattr(item, "module", None), "share", None)
+    if _is_mine(str(item.path) + (share(item) if share else "")):
         return None
     item.session._setupstate.teardown_exact(nextitem)
     return True

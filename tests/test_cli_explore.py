@@ -11,7 +11,7 @@ from labkit.film import Film
 
 
 def test_outcomes_are_printed():
-    done = labkit("explore", "--", *c("race", "2", "1").argv)
+    done = labkit("explore", "--exhaustive", "--", *c("race", "2", "1").argv)
     assert done.returncode == 0
     assert "all there are." in done.stdout
     assert "| 1" in done.stdout

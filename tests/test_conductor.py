@@ -13,6 +13,8 @@ from stage import c, python, shell
 from labkit.conductor import Conductor, TimeUp
 from labkit.conductor.tasks import Task, Witness
 from labkit.errors import LabError
+from labkit.explore.warm import Spawner
+from labkit.kernel import ptrace
 from labkit.programs import Command
 
 
@@ -159,3 +161,39 @@ def test_one_who_has_ended_is_not_said_to_be_in_a_call():
         os.waitpid(ended, 0)
         os._exit(0 if right else 1)
     assert os.waitpid(looker, 0)[1] == 0
+
+
+# --- interrupted at any moment -------------------------------------------------------------------------
+
+
+def test_an_end_that_an_interrupt_kept_from_being_noted_is_not_waited_for():
+    with Conductor([shell("sleep 100")]) as conductor:
+        pid = conductor.processes[0].pid
+        os.kill(pid, signal.SIGKILL)
+        while os.WIFSTOPPED(os.waitpid(pid, ptrace.WALL)[1]):
+            ptrace.resume(pid)
+        assert conductor.processes[0].alive, "nobody has told it"
+
+
+def test_a_process_of_another_that_was_not_seized_yet_is_ended(monkeypatch):
+    def interrupted(pid):
+        raise KeyboardInterrupt
+
+    command = Command(("/bin/sleep", "100"))
+    spawner = Spawner(command)
+    monkeypatch.setattr(ptrace, "seize", interrupted)
+    conductor = Conductor([command], forks={0: spawner})
+    with pytest.raises(KeyboardInterrupt):
+        conductor.__enter__()
+    spawner.close()
+    assert not os.path.exists(f"/proc/{conductor.processes[0].pid}")
+
+
+def test_a_program_that_does_not_begin_in_time_is_a_sentence(monkeypatch):
+    def time_is_up(self, busy):
+        raise TimeUp
+
+    monkeypatch.setattr(Conductor, "_check_patience", time_is_up)
+    monkeypatch.setattr(Conductor, "_take_event", lambda self: False)
+    with pytest.raises(LabError, match="had not begun after 3 s"):
+        Conductor([shell("true")], seconds=3.0).__enter__()

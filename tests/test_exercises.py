@@ -19,6 +19,11 @@ NAMES = list(COURSE.names())
 WRONG = sorted((COURSE.folder / "exercises" / "checks" / "wrong").glob("*/*__*.*"))
 
 
+def share(item: pytest.Item) -> str:
+    """The exercise that a test is about."""
+    return item.callspec.id.partition("__")[0] if hasattr(item, "callspec") else ""
+
+
 def masters() -> dict[str, notebooks.AnswerCell]:
     found: dict[str, notebooks.AnswerCell] = {}
     for path in (COURSE.folder / "solutions").glob("*.ipynb"):

@@ -204,7 +204,7 @@ def test_runs_that_meet_by_keys_and_names_go_at_the_same_time_and_do_not_meet(mo
     used = []
     worker = Worker.__init__
     monkeypatch.setattr(
-        Worker, "__init__", lambda self, *rest: (used.append(rest[-1]), worker(self, *rest))[1]
+        Worker, "__init__", lambda self, *rest: (used.append(rest[2]), worker(self, *rest))[1]
     )
     one, two = (explored(program, jobs=jobs, exhaustive=True) for jobs in (1, 2))
     assert (one.schedules, outputs(one)) == (two.schedules, outputs(two))
@@ -216,7 +216,7 @@ def test_what_was_there_before_is_there_in_every_run(monkeypatch):
     used = []
     worker = Worker.__init__
     monkeypatch.setattr(
-        Worker, "__init__", lambda self, *rest: (used.append(rest[-1]), worker(self, *rest))[1]
+        Worker, "__init__", lambda self, *rest: (used.append(rest[2]), worker(self, *rest))[1]
     )
     queue = sysv_ipc.MessageQueue(None, sysv_ipc.IPC_CREX)
     assert queue.key
@@ -337,6 +337,37 @@ def test_what_is_left_out_changes_no_outcome(name):
     assert brute.complete
     assert set(outputs(short)) == set(outputs(brute))
     assert short.schedules <= brute.schedules
+
+
+STEPS = {
+    "a semaphore given back by an end": ("U0", "T0"),
+    "a set removed while one waits for it": ("R0", "U1V0"),
+    "a set removed behind another's": ("R1Z1", "R0U1"),
+    "how many wait": ("P1", "N1V1"),
+    "how many are attached": ("a0", "q0"),
+    "two sets": ("P0V1", "P1V0"),
+    "a pipe's last write end": ("w0", "r0r0"),
+    "a pipe's last read end": ("E0", "w0"),
+    "joined sockets": ("s0", "k0k0"),
+    "joined sockets of messages": ("s1", "k1S1"),
+    "messages": ("m0", "g0m1"),
+    "a lock": ("f0l0u0", "f0t0"),
+}
+
+
+@pytest.mark.parametrize("scripts", STEPS.values(), ids=STEPS)
+def test_brute_force_finds_no_more_than_a_search_that_leaves_out(scripts):
+    program = c("steps", *scripts)
+    short, brute = explored(program), explored(program, exhaustive=True)
+    assert short.complete
+    assert brute.complete
+    assert {o.key for o in short.outcomes} == {o.key for o in brute.outcomes}
+    assert short.schedules <= brute.schedules
+
+
+def test_steps_that_touch_different_things_are_tried_in_one_order():
+    assert explored(c("steps", "V0V0", "V1V1")).schedules == 1
+    assert explored(c("steps", "m0m0", "w0w0")).schedules == 1
 
 
 LONG = {

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import signal
 import time
@@ -13,9 +12,10 @@ from labkit.conductor import quiet
 from labkit.conductor.outputs import Outputs
 from labkit.conductor.returns import TIMED_OUT
 from labkit.conductor.signals import handler_waits
-from labkit.conductor.standing import Standing, quietly
+from labkit.conductor.standing import Standing, TimeUp, quietly
 from labkit.conductor.start import become, check_proc, filled_pipe, find_program, own_processor
 from labkit.conductor.tasks import Image, Led, Made, Task
+from labkit.errors import LabError
 from labkit.kernel import ptrace
 from labkit.kernel.calls import SENDS_SIGNALS
 from labkit.programs import Command
@@ -46,6 +46,7 @@ class Conductor(Standing):
         forks: Mapping[int, Forks] | None = None,
     ) -> None:
         super().__init__(outputs or Outputs(len(commands)), everything, seconds)
+        self.seconds = seconds
         self._own_outputs = outputs is None
         self.commands = commands
         self.forks = forks or {}
@@ -68,6 +69,9 @@ class Conductor(Standing):
         try:
             for index, command in enumerate(self.commands):
                 self._start(index, command)
+        except TimeUp:
+            self.__exit__()
+            raise LabError(f"The program had not begun after {self.seconds:g} s; it was ended.") from None
         except BaseException:
             self.__exit__()
             raise
@@ -81,12 +85,20 @@ class Conductor(Standing):
         signal.pthread_sigmask(signal.SIG_SETMASK, self._old_mask)
 
     def kill(self) -> None:
-        """End all that is still alive, and wait until it is gone."""
-        while any(p.alive for p in self.processes):
-            for process in self.processes:
-                if process.alive:
-                    _kill(process.pid)
-            self._bury(*os.waitpid(-1, ptrace.WALL))
+        """End all that is still alive, and wait until it is gone.
+
+        An interrupt may have come just before a process was ours to wait for, or just after it was waited
+        for. So who is gone is gone, whoever was told.
+        """
+        while living := [p for p in self.processes if p.alive]:
+            for process in living:
+                if not _kill(process.pid):
+                    process.status = signal.SIGKILL
+            pid, status = _happened()
+            if pid:
+                self._bury(pid, status)
+            else:
+                signal.sigtimedwait({signal.SIGCHLD}, 0.001)
         while _zombies_left():
             pass
         for task in list(self.tasks.values()):
@@ -226,14 +238,23 @@ def _stay_on(processors: set[int]) -> None:
         os.sched_setaffinity(0, processors)
 
 
-def _kill(pid: int) -> None:
-    with contextlib.suppress(ProcessLookupError):
+def _kill(pid: int) -> bool:
+    """False: it is gone, not even a zombie."""
+    try:
         os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def _zombies_left() -> bool:
     """Reap one process that has ended and came to us from its parent; False when there is none."""
+    return _happened()[0] != 0
+
+
+def _happened() -> tuple[int, int]:
+    """What waitpid has to tell now; zeros when that is nothing."""
     try:
-        return os.waitpid(-1, ptrace.WALL | os.WNOHANG)[0] != 0
+        return os.waitpid(-1, ptrace.WALL | os.WNOHANG)
     except ChildProcessError:
-        return False
+        return 0, 0

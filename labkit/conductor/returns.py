@@ -51,6 +51,8 @@ class Returns(Family):
         """…and just after."""
         self.armed = False
         """A timer is set somewhere, or somebody outside is spoken with: time may bring something."""
+        self.sends = False
+        """A call was made that can send descriptors to others."""
         self.signals = False
         """A handler was set up, or a signal sent: one may come to a task that stands before a call."""
         self.happened = 0

@@ -13,7 +13,9 @@ from labkit.conductor.times import time_limit
 from labkit.kernel import ptrace
 from labkit.kernel.calls import KEEPS_DESCRIPTORS, SENDS_SIGNALS, TIMEOUTS
 from labkit.kernel.numbers import AUDIT_ARCH, MACHINE, name_of
+from labkit.kernel.peek import words
 
+_SENDS = ("sendmsg", "sendmmsg")
 _USES_SIGNALS = (SENDS_SIGNALS - {"exit", "exit_group"}) | {"rt_sigaction"}
 
 
@@ -148,9 +150,15 @@ class Stops(Returns):
             task.state = "signal"
 
     def _note(self, task: Task, call: Made) -> None:
+        self.sends |= call.name in _SENDS
         if call.name in _USES_SIGNALS and not task.quiet:
-            self.signals = True
+            self.signals |= call.name != "rt_sigaction" or _sets_handler(task, call)
         if call.name in ("alarm", "setitimer", "timer_settime", "timerfd_settime"):
             self.armed = True
         if (call.name, call.args[0]) in (("seccomp", 1), ("prctl", 22)):
             self.filtered = True
+
+
+def _sets_handler(task: Task, call: Made) -> bool:
+    """True for a function of the program's; not for SIG_DFL (0) or SIG_IGN (1)."""
+    return words(task.process.pid, call.args[1], 1) not in ([], [0], [1])

@@ -3,22 +3,29 @@
 Not to offer such a call leaves no outcome out: a process that would wait may as well stand before the
 call, and makes it when it can go through. Only calls of which this can be read with certainty are
 answered with True; of all others the answer is False, and they are tried.
+
+What is read from a descriptor is read from a copy of it, while all programs stand still.
 """
 
 from __future__ import annotations
 
+import fcntl
 import os
+import select
+import stat
 import struct
 
 from labkit.conductor.quiet import signed32
 from labkit.conductor.tasks import Made, Task
+from labkit.explore.things import operations
 from labkit.kernel.peek import content, words
-from labkit.kernel.syscalls import semctl
+from labkit.kernel.syscalls import pidfd_getfd, pidfd_open, semctl, socket_time_limit
 
 _GETVAL = 12
-_IPC_NOWAIT, _SEM_UNDO = 0o4000, 0x1000
+_IPC_NOWAIT = 0o4000
 _LOCK_SH, _LOCK_EX, _LOCK_NB, _LOCK_UN = 1, 2, 4, 8
-_SETLKW, _OFD_SETLKW = 7, 38
+_SETLKW = 7
+_MSG_DONTWAIT = 0x40
 
 
 def would_block(task: Task, call: Made) -> bool:
@@ -35,9 +42,9 @@ def would_block(task: Task, call: Made) -> bool:
 def _semop(task: Task, call: Made) -> bool:
     if call.name == "semtimedop" and call.args[3]:
         return False
-    semid, data = signed32(call.args[0]), content(task.process.pid, call.args[1], 6 * min(call.args[2], 500))
+    semid = signed32(call.args[0])
     values: dict[int, int] = {}
-    for number, operation, flags in struct.iter_unpack("=Hhh", data):
+    for number, operation, flags in operations(task, call):
         value = values.setdefault(number, semctl(semid, number, _GETVAL))
         if (operation == 0 and value != 0) or value + operation < 0:
             return not flags & _IPC_NOWAIT
@@ -94,4 +101,42 @@ def _futex(task: Task, call: Made) -> bool:
     return words(task.process.pid, call.args[0], 1, 4) == [call.args[2] & 0xFFFFFFFF]
 
 
-_CALLS = {"semop": _semop, "semtimedop": _semop, "flock": _flock, "fcntl": _fcntl, "futex": _futex}
+def _receives(task: Task, call: Made) -> bool:
+    """Of a read or a receive from a pipe or a socket in which nothing is, and that has not come to its end.
+
+    Not where another thread could close the descriptor: whoever waits goes on waiting, and who comes later
+    is refused.
+    """
+    if len(task.process.tasks) > 1 or (call.name == "recvfrom" and call.args[3] & _MSG_DONTWAIT):
+        return False
+    pid, fd = task.process.pid, signed32(call.args[0])
+    mode = os.stat(f"/proc/{pid}/fd/{fd}").st_mode
+    if call.name in ("read", "recvfrom") and not call.args[2]:
+        return False
+    return (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode)) and _is_silent(pid, fd, stat.S_ISSOCK(mode))
+
+
+def _is_silent(pid: int, fd: int, is_socket: bool) -> bool:
+    """A blocking descriptor, without a time limit, at which nothing has happened that ends a wait."""
+    process = pidfd_open(pid)
+    try:
+        copy = pidfd_getfd(process, fd)
+    finally:
+        os.close(process)
+    try:
+        flags = fcntl.fcntl(copy, fcntl.F_GETFL)
+        if flags & os.O_NONBLOCK or flags & os.O_ACCMODE == os.O_WRONLY:
+            return False
+        if is_socket and socket_time_limit(copy, "receive"):
+            return False
+        poll = select.poll()
+        poll.register(copy, select.POLLIN | select.POLLPRI | select.POLLRDHUP)
+        return not poll.poll(0)
+    finally:
+        os.close(copy)
+
+
+_CALLS = {
+    "semop": _semop, "semtimedop": _semop, "flock": _flock, "fcntl": _fcntl, "futex": _futex,
+    "read": _receives, "readv": _receives, "recvfrom": _receives, "accept": _receives, "accept4": _receives,
+}  # fmt: skip

@@ -19,9 +19,12 @@ A signal that comes while its receiver stands before a call comes before the cal
 then the call is made. (That it comes in the call is another order: the receiver goes first, and waits.)
 
 Of what is done without asking, the last two lines hold only as long as nobody looks. So each is watched:
-whether the stretch wrote output or touched shared memory, whether a parent asks which child was first. If
-so, `Noticed` is raised: the search begins anew with that as a point. (Of `wait(NULL)` we take it that which
-child came is not asked.)
+whether the stretch wrote output or touched shared memory, whether a parent asks which child was first, or
+somebody how many have a segment attached. If so, `Noticed` is raised: the search begins anew with that as a
+point. (Of `wait(NULL)` we take it that which child came is not asked.)
+
+A call that would only wait is not offered: whoever would wait may as well stand before the call. That holds
+as long as nobody counts who waits, or takes away what is waited for; that is watched likewise.
 """
 
 from __future__ import annotations
@@ -36,15 +39,29 @@ from labkit.conductor.quiet import signed32
 from labkit.conductor.tasks import Made, Task
 from labkit.decode import friendly
 from labkit.explore.blocking import would_block
-from labkit.explore.footprint import EVERYTHING, OUTPUT, Footprint, Pipes, independent, is_private, of_call
+from labkit.explore.footprint import (
+    DEPENDS_ON_OTHERS,
+    EVERYTHING,
+    OUTPUT,
+    Footprint,
+    independent,
+    is_private,
+    of_call,
+)
+from labkit.explore.things import Things
 from labkit.kernel.touch import Fresh, Touch
 
 Notice = tuple[str, tuple[int, ...]]
-"""What must be a point: (`birth`, `fork` or `wait`, whose), or (`exit`, ())."""
+"""What must be a point: (`birth`, `fork` or `wait`, whose), (`exit`, ()), or (`asleep`, ())."""
 
 HURRIES = 50
 """Timed waits in a run that take no time. More would be those of one who waits for a clock to go on."""
 _WNOHANG = 1
+_ASLEEP: Notice = ("asleep", ())
+_COUNTS_ATTACHED = (2, 13, 15)
+"""IPC_STAT, SHM_STAT, SHM_STAT_ANY."""
+_SEES_WAITING = (("semctl", 0), ("msgctl", 0), ("semctl", 14), ("semctl", 15))
+"""IPC_RMID ends the waits of who waits, and not of who stands before the call; GETNCNT and GETZCNT count."""
 _WAITS = ("wait4", "waitid")
 _EXITS = ("exit", "exit_group")
 
@@ -99,13 +116,23 @@ class Run:
     decisions: list[Decision] = field(default_factory=list)
     points: int = 0
     stuck: bool = False
-    _pipes: Pipes = field(default_factory=Pipes)
+    _things: Things = field(default_factory=Things)
+    _ended: set[int] = field(default_factory=set)
+    """Threads that have ended by a call of their own in the step that is made."""
     _sleep: dict[str, Footprint] = field(default_factory=dict)
     """Offers whose going first has been tried where they could as well have gone first."""
 
     def run(self) -> None:
         """To the end of all programs, or until nobody can go on."""
         self.lead = self.lead or self.conductor
+        self._things = Things(self.conductor.processes)
+        told = self.conductor.on_done
+
+        def done(task: Task, call: Made) -> None:
+            told(task, call)
+            self._things.note(task, call)
+
+        self.conductor.on_done = done
         self._without_asking()
         while self.conductor.tasks:
             offers = self._offers()
@@ -130,32 +157,48 @@ class Run:
             return EVERYTHING
         footprint = EVERYTHING
         if task.state == "call" and task.call is not None:
-            footprint = of_call(task, task.call, self._pipes)
-        exits = task.call is not None and task.call.name in _EXITS
+            footprint = self._footprint(task, task.call)
+        self._ended = {task.tid} if task.call is not None and task.call.name in _EXITS else set()
         written, count = self.conductor.outputs.size, len(self.conductor.processes)
         self._sleep.pop(_describe(task), None)
+        asleep = self._asleep_now()
         self._step(task)
         self._without_asking()
         if self.conductor.outputs.size != written:
             footprint |= OUTPUT
         ended = task.tid not in self.conductor.tasks
-        if len(self.conductor.processes) != count or (ended and not exits):
+        if len(self.conductor.processes) != count or (ended and task.tid not in self._ended):
             footprint = EVERYTHING
-        self._sleep = {key: other for key, other in self._sleep.items() if independent(other, footprint)}
+        self._sleep = {k: other for k, other in self._sleep.items() if independent(asleep[k], footprint)}
         return footprint
+
+    def _asleep_now(self) -> dict[str, Footprint]:
+        """What those who sleep would touch as things stand."""
+        found = dict(self._sleep)
+        for task in self.conductor.ready() if found else ():
+            if task.state == "call" and task.call and task.call.name in DEPENDS_ON_OTHERS:
+                if (key := _describe(task)) in found:
+                    found[key] |= self._footprint(task, task.call)
+        return found
+
+    def _footprint(self, task: Task, call: Made) -> Footprint:
+        return of_call(task, call, self._things, ("exit", ()) in self.known)
 
     # --- choosing ---------------------------------------------------------------------------------
 
     def _offers(self) -> list[Task]:
         ready = self.conductor.ready()
         if not self.exhaustive and len(ready) > 1:
-            ready = [t for t in ready if not self._would_only_wait(t)]
+            would_wait = [t for t in ready if self._would_only_wait(t)]
+            ready = [t for t in ready if t not in would_wait]
+            if would_wait and any(_sees_who_waits(t) for t in ready):
+                self._notice(_ASLEEP)
         timed = self.conductor.next_timed()
         return [*ready, timed] if timed is not None else ready
 
     def _would_only_wait(self, task: Task) -> bool:
         """Its call would block. Where signals are at work, one may end the call, and then it is tried."""
-        if task.state != "call" or task.call is None or self.conductor.signals:
+        if task.state != "call" or task.call is None or self.conductor.signals or _ASLEEP in self.known:
             return False
         return would_block(task, task.call)
 
@@ -212,8 +255,10 @@ class Run:
                     self._notice(("exit", ()))
                 self.lead.approach(task)
             elif task.stands("call") and self._is_free(task):
-                if watch is not None and task.call and task.call.name in _EXITS:
-                    watch.check(self)
+                if task.call and task.call.name in _EXITS:
+                    self._ended.add(task.tid)
+                    if watch is not None:
+                        watch.check(self)
                 forks = task.call is not None and task.call.spec.result == "pid" and task.call.spec.own
                 self._perform(task)
                 if forks and task.stands("ready") and task.tid in tasks:
@@ -228,9 +273,7 @@ class Run:
     def _perform(self, task: Task) -> None:
         assert task.call is not None
         self._look_for_observers(task, task.call)
-        call = task.call
         self.lead.perform(task)
-        self._pipes.note(task, call)
 
     def _is_free(self, task: Task) -> bool:
         call = task.call
@@ -246,7 +289,7 @@ class Run:
             return True
         if ("exit", ()) in self.known or len(task.process.tasks) > 1:
             return False
-        return not _holds_something(task.process.pid)
+        return not (self._things.taken_back(task.process) or _holds_something(task.process.pid))
 
     def _without_asking(self) -> None:
         """Newborn processes go up to their first point; who waited for a child goes on."""
@@ -289,6 +332,9 @@ class Run:
                 self._notice(("exit", ()))
         elif call.name == "kill" and signed32(call.args[0]) != task.process.pid and call.args[1] == 0:
             self._notice(("exit", ()))
+        elif call.name == "shmctl" and call.args[1] & 0xFF in _COUNTS_ATTACHED:
+            if len(self.conductor.processes) > 1:
+                self._notice(("exit", ()))
 
     def _notice(self, notice: Notice) -> None:
         if notice not in self.known:
@@ -324,6 +370,14 @@ def _describe(task: Task) -> str:
     if task.state == "signal" and task.pending is not None:
         return f"{task.who}: signal {task.pending.number}"
     return f"{task.who}: {'begins' if task.state == 'new' else 'goes on'}"
+
+
+def _sees_who_waits(task: Task) -> bool:
+    """It stands before a call that counts who waits, or that ends their waits."""
+    call = task.call
+    if task.state != "call" or call is None or call.name not in ("semctl", "msgctl"):
+        return False
+    return (call.name, call.args[2 if call.name == "semctl" else 1] & 0xFF) in _SEES_WAITING
 
 
 def _options(call: Made) -> int:

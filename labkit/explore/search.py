@@ -70,8 +70,10 @@ class Search:
     def _share(self, processors: list[int], started: float) -> None:
         """All schedules, by a worker on each of these; by this process, if there is only one."""
         several = len(processors) > 1 and len(self.stack) > 0
-        workers = [Worker(self.runner, cpu, self.apart) for cpu in processors] if several else []
+        workers: list[Worker] = []
         try:
+            for cpu in processors if several else ():
+                workers.append(Worker(self.runner, cpu, self.apart, tuple(workers)))
             self._all(workers, started)
         finally:
             for worker in workers:
@@ -127,7 +129,7 @@ class Search:
                 tried = worker.take()
                 if tried.elsewhere or (tried.shared_names and not self.apart):
                     raise _Meeting
-                if known == self.known:
+                if known == self.known and not self._over(started):
                     self._took(task, tried)
             self.on_progress(self.found.schedules, len(self.stack))
         self.found.complete = not self._cut()
@@ -174,6 +176,8 @@ class Search:
 
     def _over(self, started: float) -> bool:
         options = self.options
+        if self.found.limits and self.found.limits[-1].because.startswith("Stopped"):
+            return True
         if options.most is not None and self.found.schedules >= options.most:
             self.found.limits.append(Limit("all schedules", f"Stopped after {options.most}, as asked."))
             return True

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Sequence
 from multiprocessing import Pipe
 from typing import Any
 
@@ -20,13 +21,14 @@ from labkit.kernel.ptrace import die_with_parent
 class Worker:
     """A process that tries the schedules it is given, on one processor; `apart`: among objects of its own."""
 
-    def __init__(self, runner: Runner, cpu: int, apart: bool) -> None:
+    def __init__(self, runner: Runner, cpu: int, apart: bool, others: Sequence[Worker] = ()) -> None:
         self.pipe, theirs = Pipe()
         parent = os.getpid()
         self.pid = os.fork()
         if self.pid == 0:
             try:
-                self.pipe.close()
+                for worker in (self, *others):  # or nobody would see the end of their pipes
+                    worker.pipe.close()
                 _serve(runner, cpu, theirs, parent, apart)
             finally:
                 os._exit(0)
@@ -43,6 +45,7 @@ class Worker:
         return found
 
     def close(self) -> None:
+        """End it. It sees the end of its pipe; that it is told, too, may get lost in Python."""
         self.pipe.close()
         os.kill(self.pid, signal.SIGTERM)
         os.waitpid(self.pid, 0)

@@ -44,6 +44,8 @@ class Outside:
         self._starters_show: bool | None = None
         self.fresh = False
         """Look for descriptors in flight everywhere, and go by no earlier scan."""
+        self.may_travel = True
+        """May the picture's descriptors be on their way to somebody?"""
         self._scan: Scan | None = None
 
     def scan(self) -> Scan:
@@ -140,6 +142,8 @@ class Outside:
 
         Also in one that nobody in the picture has: who sent it may have closed the socket behind it.
         """
+        if not self.may_travel:
+            return False
         if self._in_flight is None:
             rows = [row for table in self._look.held.values() for row in table or ()]
             sockets = [row for row in rows if row.link.startswith(b"socket:[")]

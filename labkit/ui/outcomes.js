@@ -58,7 +58,8 @@ export function outcomes(model, el, tools = []) {
 /** @param {Thing} found @param {Thing[]} rows */
 function heading(found, rows) {
   const orders = count(found.schedules ?? 0, "order");
-  const whole = found.complete ? `Every order was tried: ${orders}` : `${orders} tried, not all there are`;
+  const all = found.exhaustive ? `Every order was tried: ${orders}` : `${orders}; any other comes to the same as one of these`;
+  const whole = found.complete ? all : `${orders} tried, not all there are`;
   return `${whole}. ${count(rows.length, "outcome")}.`;
 }
 

@@ -49,7 +49,7 @@ def test_an_outcome_of_explore_is_clicked_and_its_film_plays(notebook: Callable[
     page.wait_for_selector(".lk-outcomes")
     outputs = [text.strip() for text in page.locator(".lk-outcomes tbody pre").all_inner_texts()]
     assert sorted(outputs) == ["ab", "ba"]
-    assert page.inner_text(".lk-outcomes caption").startswith("Every order was tried")
+    assert page.inner_text(".lk-outcomes caption").endswith("as one of these. 2 outcomes.")
     opened.picture("explored")
     page.click(f"button[data-n='{outputs.index('ba')}']")
     page.wait_for_selector(".labkit .lk-where >> text=frame 1 of")

@@ -115,6 +115,7 @@ def film() -> dict[str, Any]:
 
 OUTCOMES = {
     "schedules": 70,
+    "exhaustive": True,
     "complete": True,
     "outcomes": [
         {"output": "4\n", "exits": {"parent": 0}, "deadlock": None, "left_behind": [], "count": 32},
