@@ -50,6 +50,8 @@ def _spaces(look: Look) -> dict[bytes | None, int]:
         if look.held.get(pid) is not None:
             own = identity(look, pid, 0)
             found.setdefault(own[0] if isinstance(own, tuple) else None, pid)
+    if not found and everything(look):
+        found[None] = os.getpid()  # nobody is left, and what they left is to be seen
     return found
 
 

@@ -273,6 +273,8 @@ def test_in_a_room_all_objects_are_in_the_picture(monkeypatch):
         monkeypatch.setenv("LABKIT_OUTSIDE_IPC", "ipc:[1]")
         found = [o.semid for o in XRay().look(program.pid).objects if o.kind == "sysv-sem"]
         assert stranger.facts["semid"] in found
+        left = [o.semid for o in XRay().look().objects if o.kind == "sysv-sem"]
+        assert stranger.facts["semid"] in left, "also when no process is left to be in it"
         monkeypatch.setenv("LABKIT_OUTSIDE_IPC", os.readlink("/proc/self/ns/ipc"))
         assert not [o for o in XRay().look(program.pid).objects if o.kind == "sysv-sem"]
 
