@@ -11,6 +11,7 @@ Some facts about namespaces and bubblewrap:
   clones there is a moment when nobody would be told. So whoever starts a room should be
   single-threaded and a subreaper (`labkit/kernelspec/guard.py` is).
 - A new /proc can be mounted only where the old one has nothing hidden; in containers it often has.
+- A tmpfs is memory, half of the machine's unless a size is said, and no process is charged for it.
 - Capabilities inside a room are over the room only, also for root.
 - Since Linux 6.14 every PID namespace has a `kernel.pid_max` of its own. (Before, it was the machine's,
   and root in a room could have changed it.)
@@ -82,11 +83,11 @@ def in_room(
         "/dev",
         "/dev",
     ]
-    command += ["--tmpfs", "/dev/shm", "--proc", "/proc"]
+    command += [*_in_memory("/dev/shm"), "--proc", "/proc"]
     if os.path.isdir("/dev/mqueue"):
         command += ["--mqueue", "/dev/mqueue"]
     for folder in private:
-        command += ["--tmpfs", os.path.realpath(folder)]
+        command += _in_memory(os.path.realpath(folder))
     for folder in writable:
         command += ["--bind", os.path.realpath(folder), os.path.realpath(folder)]
     if not network:
@@ -94,6 +95,12 @@ def in_room(
     if most_processes is not None and os.geteuid() == 0 and _kernel_version() >= (6, 14):
         argv = ["/bin/sh", "-c", _LIMIT_PIDS, str(most_processes), *argv]
     return [*command, "--setenv", OUTSIDE, _ipc_namespace(), "--", *argv]
+
+
+def _in_memory(folder: str) -> list[str]:
+    """An empty folder that can hold an eighth of the machine's memory."""
+    size = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 8
+    return ["--size", str(size), "--tmpfs", folder]
 
 
 def _users(namespace: int | None) -> list[str]:

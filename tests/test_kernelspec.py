@@ -75,6 +75,8 @@ def value(client: BlockingKernelClient, expression: str) -> Any:
 @needs_room
 def test_the_kernel_is_in_a_room_and_knows_its_scope() -> None:
     with kernel() as (_, client):
+        assert value(client, "len(os.pipe())") == 2
+        assert value(client, "[p.name for p in __import__('labkit').xray().processes]") == ["notebook"]
         seen = value(client, "[os.getpid(), os.listdir('/dev/shm'), os.environ.get('LABKIT_NO_ROOM')]")
         assert seen == [2, [], None]
         assert len(value(client, "os.environ['LABKIT_SCOPE']")) == 12

@@ -198,6 +198,15 @@ def test_root_too_meets_a_limit_of_processes_in_a_room_and_the_machine_does_not(
     assert Path("/proc/sys/kernel/pid_max").read_text() == machine
 
 
+@needs_room
+def test_what_a_room_keeps_in_memory_is_limited(tmp_path: Path) -> None:
+    look = "import os\nfor folder in ('/dev/shm', %r): s = os.statvfs(folder); print(s.f_blocks * s.f_frsize)"
+    command = room.in_room([sys.executable, "-c", look % str(tmp_path)], private=[str(tmp_path)])
+    run = subprocess.run(command, capture_output=True, text=True, check=True)
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    assert [round(memory / int(size)) for size in run.stdout.split()] == [8, 8]
+
+
 MANY = """
 import os, signal
 for count in range(1000):

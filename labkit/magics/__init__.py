@@ -12,11 +12,12 @@ import importlib.util
 import os
 from typing import Any
 
-from labkit import room
+from labkit import room, supervisor
 from labkit.errors import LabError
 from labkit.magics import guard
 from labkit.magics.screen import Screen
 
+_PATIENCE_S = 10
 _PARTS = ("cells", "pictures", "cameras", "answers")
 
 
@@ -27,7 +28,7 @@ def load(shell: Any) -> None:
             importlib.import_module(f"labkit.magics.{part}").load(shell)
     shell.set_custom_exc((LabError,), _show)
     guard.begin()
-    _say_if_there_is_no_room(shell)
+    shell.events.register("pre_run_cell", _Beginning(shell).first_cell)
 
 
 def unload(shell: Any) -> None:
@@ -41,22 +42,29 @@ def unload(shell: Any) -> None:
     guard.end()
 
 
-def _say_if_there_is_no_room(shell: Any) -> None:
-    """Not where output is compared with what is stored: a headless run looks the same everywhere."""
-    reason = os.environ.get(room.NO_ROOM)
-    if reason is None:
-        return
+class _Beginning:
+    """What is done before the first cell."""
 
-    def say(*_: Any) -> None:
-        shell.events.unregister("pre_run_cell", say)
-        screen = Screen(shell)
-        if screen.live:
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+
+    def first_cell(self, *_: Any) -> None:
+        """Say if there is no room, and wait for the owner: what is open when it begins is no learner's."""
+        self._shell.events.unregister("pre_run_cell", self.first_cell)
+        self._say_if_there_is_no_room()
+        running = supervisor.current()
+        if running is not None:
+            running.wait_for(lambda: running.pid is not None or not running.alive, _PATIENCE_S)
+
+    def _say_if_there_is_no_room(self) -> None:
+        """Not where output is compared with what is stored: a headless run looks the same everywhere."""
+        reason = os.environ.get(room.NO_ROOM)
+        screen = Screen(self._shell)
+        if reason is not None and screen.live:
             screen.write(
                 f"This notebook has no room of its own: {reason.rstrip()}\n"
                 "All lessons work; pids and IPC objects are those of the whole machine.\n"
             )
-
-    shell.events.register("pre_run_cell", say)
 
 
 def _show(shell: Any, kind: type, error: BaseException, trace: Any, tb_offset: Any = None) -> None:
