@@ -174,6 +174,16 @@ CALM: dict[str, tuple[str, str]] = {
             read(counter, &count, sizeof count);
         }
     """),
+    "both write, and TCP does so for some time only": ("send", """
+        import os, socket
+        door = socket.create_server(("127.0.0.1", 0))
+        client = socket.create_connection(door.getsockname())
+        server, _ = door.accept()
+        mine, other = (client, server) if os.fork() else (server, client)
+        other.close()
+        mine.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1_000_000)
+        mine.send(bytes(50_000_000))
+    """),
     "a timer of its own": ("wait4", """
         #include <signal.h>
         #include <sys/wait.h>
@@ -502,7 +512,7 @@ def test_children_are_left_in_peace_whose_parent_is_not_in_the_picture(
     pid = start(source)
 
     def waiting(scene: Scene) -> list[int]:
-        return [p.pid for p in scene.processes if p.pid != pid and asleep_in(scene, p.pid, call)]
+        return [p for p in pids(scene) if p != pid and (asleep_in(scene, p, call) or _is_judged(p))]
 
     family = look_until(
         XRay(), pid, lambda scene: asleep_in(scene, pid, "pause") and waiting(scene) == pids(scene)[1:]
@@ -510,8 +520,47 @@ def test_children_are_left_in_peace_whose_parent_is_not_in_the_picture(
     assert XRay().look(*pids(family)[1:]).deadlocks == ()
 
 
+FREEZERS = {  # where a group's state is written, and the words for it
+    Path("/sys/fs/cgroup/freezer"): ("freezer.state", "FROZEN", "THAWED"),
+    Path("/sys/fs/cgroup"): ("cgroup.freeze", "1", "0"),
+}
+
+
+@contextlib.contextmanager
+def frozen(pid: int) -> Iterator[None]:
+    """Held by the freezer of a cgroup of its own; skips the test where there is none."""
+    for folder, (state, freeze, thaw) in FREEZERS.items():
+        group = folder / f"labkit-test-{pid}"
+        with contextlib.suppress(OSError):
+            group.mkdir()
+            try:
+                (group / "cgroup.procs").write_text(str(pid))
+                (group / state).write_text(freeze)
+                yield
+                return
+            finally:
+                (group / state).write_text(thaw)
+                (folder / "cgroup.procs").write_text(str(pid))
+                group.rmdir()
+    pytest.skip("no cgroup can be frozen here")
+
+
+def test_one_that_a_freezer_holds_is_stopped(start: Callable[[str], int]) -> None:
+    """It shows the call that it had made when it was caught, whether that waited or not."""
+    pid = start("import os\nr, w = os.pipe()\nwhile True: os.write(w, b'hello'), os.read(r, 5)")
+    look_until(XRay(), pid, lambda scene: len(scene.processes[0].descriptors or ()) > 4)
+    with frozen(pid):
+        scene = look_until(XRay(), pid, lambda scene: scene.processes[0].state == "stopped")
+        assert (scene.processes[0].blocked, scene.deadlocks) == (None, ())
+
+
 def pids(scene: Scene) -> list[int]:
     return [process.pid for process in scene.processes]
+
+
+def _is_judged(pid: int) -> bool:
+    """Does it sleep before a call that another process judges?"""
+    return "seccomp" in Path(f"/proc/{pid}/wchan").read_text()
 
 
 def test_a_worker_alone_is_left_in_peace(start: Callable[[str], int]) -> None:

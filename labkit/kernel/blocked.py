@@ -14,6 +14,9 @@ Some facts about calls that block:
   one it is, `wchan` tells: the kernel function that the thread sleeps in.
 - `splice`, `tee` and `sendfile` have two descriptors, and wait on the one that is empty, or on the one that
   is full: `wchan` tells that too (`pipe_wait_writable`, `sock_alloc_send_pskb`, `sk_stream_wait_memory`).
+- A thread may be held up on the way into its call, or out of it: by a cgroup's freezer (a paused container),
+  by a filter whose supervisor judges the call (seccomp_unotify(2)), by who handles its page faults
+  (userfaultfd(2)) or its opening of a file (fanotify(7)). The call that it shows has not begun, or is over.
 - A 32-bit program on a 64-bit kernel has other numbers; its stack and code are below 4 GiB.
 
 What follows for us: a table, with one line a call, and a function for each set that lies in memory.
@@ -272,12 +275,26 @@ _TARGET = {"splice": 2, "tee": 1}
 """Of calls that move bytes from one descriptor to another: which argument is the other."""
 
 
-def on_target(found: Waiting, wchan: Callable[[], bytes]) -> Waiting:
+_FROZEN = (b"get_signal", b"freez", b"refrigerator")
+_HELD_UP = (b"seccomp", b"userfault", b"fanotify")
+
+
+def is_frozen(wchan: bytes) -> bool:
+    """Does it stand still until its cgroup is thawed?"""
+    return any(word in wchan for word in _FROZEN)
+
+
+def is_held_up(wchan: bytes) -> bool:
+    """Does it sleep before its call has begun?"""
+    return any(word in wchan for word in _HELD_UP)
+
+
+def on_target(found: Waiting, wchan: bytes) -> Waiting:
     """The same wait, on the descriptor that it is for where a call has two."""
     if found.call == "sendfile":
-        return found if _is_full(wchan()) else found._replace(fd=_int(found.arguments[1]), timed=None)
+        return found if _is_full(wchan) else found._replace(fd=_int(found.arguments[1]), timed=None)
     target = _TARGET.get(found.call)
-    if target is None or not _is_full(wchan()):
+    if target is None or not _is_full(wchan):
         return found
     return found._replace(fd=_int(found.arguments[target]), timed="send" if found.timed else found.timed)
 

@@ -234,18 +234,23 @@ def filesystem_type(path: bytes) -> int:
     return ctypes.c_long.from_buffer(buffer).value & 0xFFFFFFFF
 
 
-SOL_SOCKET = 1
+SOL_SOCKET, IPPROTO_TCP, TCP_USER_TIMEOUT = 1, 6, 18
 _TIME_LIMITS = {"receive": 20, "send": 21, "connect": 21}
 """SO_RCVTIMEO and SO_SNDTIMEO, on the machines we know."""
 
 
 def socket_time_limit(fd: int, call: str) -> bool:
-    """Has the socket a time limit for receiving (`receive`) or for sending (`send`, `connect`)?"""
+    """Has the socket a time limit for receiving (`receive`) or for sending (`send`, `connect`)?
+
+    TCP_USER_TIMEOUT ends a connection on which nothing that was sent is taken for so long.
+    """
     value, size = ctypes.create_string_buffer(16), ctypes.c_uint(16)
     where = ctypes.addressof(value), ctypes.addressof(size)
     if _getsockopt(fd, SOL_SOCKET, _TIME_LIMITS[call], *where) < 0:
         raise _failed("getsockopt")
-    return any(value.raw)
+    if any(value.raw) or call == "receive":
+        return any(value.raw)
+    return _getsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, *where) == 0 and any(value.raw)
 
 
 def semctl(semid: int, semnum: int, command: int, argument: int | None = None) -> int:

@@ -36,14 +36,17 @@ def others(look: Look, object: SysvSem | SysvMsg | SysvShm) -> bool | None:
     """Is it used from outside the picture, too?"""
     if isinstance(object, SysvShm):
         return _attached_outside(look, object)
-    sent_or_received = look.kept.get("users of queues", {}).get(object.id)
-    users = (object.last if isinstance(object, SysvSem) else sent_or_received) or ()
-    if _alive_outside(look, users) or _relatives_outside(look):
-        return True
-    segments = [o for o in look.objects.values() if isinstance(o, SysvShm)]
-    if any(_attached_outside(look, segment) for segment in segments):
+    if not look.started_by_us and _used_outside(look, object):
         return True
     return False if object.key == 0 and look.outside.starters_show() else None
+
+
+def _used_outside(look: Look, object: SysvSem | SysvMsg) -> bool:
+    sent_or_received = look.kept.get("users of queues", {}).get(object.id)
+    users = (object.last if isinstance(object, SysvSem) else sent_or_received) or ()
+    segments = [o for o in look.objects.values() if isinstance(o, SysvShm)]
+    attached = any(_attached_outside(look, segment) for segment in segments)
+    return attached or _alive_outside(look, users) or _relatives_outside(look)
 
 
 def _attached_outside(look: Look, segment: SysvShm) -> bool | None:

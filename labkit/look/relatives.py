@@ -10,8 +10,6 @@
   shown nowhere.
 - What was handed to the kernel by io_submit(2) or io_uring_enter(2) goes on while its process sleeps, and
   may count up an eventfd when it is done. A ring's memory stays mapped, also when its descriptor was closed.
-- A filter may have a call judged by another process (seccomp_unotify(2)): the caller sleeps, and the call
-  that it seems to sleep in has not begun.
 
 All these are rare, and take a walk through /proc: they are asked for only before anything is claimed.
 """
@@ -119,11 +117,6 @@ def kernel_works_for(pid: int) -> bool:
     """Has it given the kernel work that is done while it sleeps?"""
     maps = _shown(b"/proc/%d/maps" % pid)
     return b"/[aio]" in maps or b"[io_uring]" in maps
-
-
-def is_judged(pid: int, tid: int) -> bool:
-    """Does a thread sleep before its call, until another process has judged that?"""
-    return b"seccomp" in _shown(b"/proc/%d/task/%d/wchan" % (pid, tid))
 
 
 def _shown(path: bytes) -> bytes:

@@ -91,7 +91,7 @@ def _thread(look: Look, pid: int, tid: int, reading: Reading) -> Thread:
     look.recall.asleep[tid] = reading.sleep
     if reading.sleep.waiting is None:
         return Thread(tid, state)
-    blocked = _blocked(look, pid, tid, reading.sleep, reading.fresh)
+    blocked = _blocked(look, pid, reading.sleep, reading.fresh)
     if reading.state == "D" and blocked.call != "vfork":  # for a disk, or a lock of the kernel's own
         blocked = dataclasses.replace(blocked, timed=None)
     return Thread(tid, state, blocked)
@@ -135,7 +135,10 @@ def _reading(look: Look, pid: int, tid: int, first: tuple[bytes, proc.Stat] | No
     if known is not None and known.schedule == schedule:
         return Reading(state, known, False, 0)
     try:
-        waiting = _waiting(look, pid, base)
+        where = proc.read(base + b"wchan")
+        if blocked.is_frozen(where):
+            return Reading("T", None, False, 0)
+        waiting = _waiting(look, pid, base, where)
         if waiting is not None and tid != pid and rights.allowed("kcmp"):
             waiting = waiting._replace(own_table=relatives.own_table(look.seen[pid].witness, (tid,)))
     except PermissionError as error:
@@ -152,23 +155,23 @@ def _now(look: Look, base: bytes, tid: int) -> tuple[bytes, proc.Stat]:
     return schedule, line
 
 
-def _waiting(look: Look, pid: int, base: bytes) -> blocked.Waiting | None:
+def _waiting(look: Look, pid: int, base: bytes, where: bytes) -> blocked.Waiting | None:
     call = proc.parse_syscall(proc.read(base + b"syscall"))
     if call is None:
         return None
     name: str | None = numbers.name_of(call.number)
     if name == "restart_syscall":
-        name = blocked.restarted(proc.read(base + b"wchan"))
-    if name is None:
+        name = blocked.restarted(where)
+    if name is None or blocked.is_held_up(where):
         return None
     found = blocked.waiting(name, call.arguments, lambda address, size: look.memory(pid, address, size))
-    return blocked.on_target(found, lambda: proc.read(base + b"wchan"))
+    return blocked.on_target(found, where)
 
 
 # --- as the Scene has it ----------------------------------------------------------------------------
 
 
-def _blocked(look: Look, pid: int, tid: int, sleep: Sleep, fresh: bool) -> Blocked:
+def _blocked(look: Look, pid: int, sleep: Sleep, fresh: bool) -> Blocked:
     waiting = sleep.waiting
     assert waiting is not None
     if waiting.own_table:
@@ -181,7 +184,7 @@ def _blocked(look: Look, pid: int, tid: int, sleep: Sleep, fresh: bool) -> Block
         object=_object(look, pid, waiting),
         on=on,
         since_ns=None if fresh else time.monotonic_ns() - sleep.since_ns,
-        timed=_timed(look, pid, tid, waiting, held),
+        timed=_timed(look, pid, waiting, held),
         children=_children(look, pid, waiting) if not on else _behind_pidfds(look, pid, on),
         operations=waiting.operations,
     )
@@ -309,10 +312,10 @@ def _pid_of(held: Held | None) -> int:
 # --- has it a time limit ----------------------------------------------------------------------------
 
 
-def _timed(look: Look, pid: int, tid: int, waiting: blocked.Waiting, held: Held | None) -> bool | None:
+def _timed(look: Look, pid: int, waiting: blocked.Waiting, held: Held | None) -> bool | None:
     timed = _limited(look, waiting, held)
     if timed is False and look.outside.fresh:
-        unseen = relatives.has_timers(pid) or relatives.kernel_works_for(pid) or relatives.is_judged(pid, tid)
+        unseen = relatives.has_timers(pid) or relatives.kernel_works_for(pid)
         if unseen or _may_be_posted_by_itself(look, pid, waiting):
             return None
     return timed
