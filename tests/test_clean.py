@@ -18,7 +18,7 @@ import sysv_ipc
 
 from labkit import cli, names
 from labkit.kernel import remains
-from labkit.owner import journal
+from labkit.owner import inheriting, journal, marks
 from labkit.programs import python
 from labkit.supervisor import Supervisor
 
@@ -134,6 +134,24 @@ def test_what_is_only_suspected_is_listed_and_removed_when_told_to(
     assert f"removed: System V shared memory segment {stranger.id}" in capsys.readouterr().out
     assert cli.main(["clean"]) == 0
     assert "Nothing is left" in capsys.readouterr().out
+
+
+def test_a_zombie_that_its_parent_never_asks_for_holds_nobody() -> None:
+    """As orphans do in a container whose first process reaps none."""
+    notebook = marks.new_notebook()
+    mark = marks.of_program(notebook, 1)
+    source = (
+        "import os, resource, time\nchild = os.fork()\n"
+        f"if child == 0: resource.setrlimit({marks.RLIMIT_LOCKS}, ({mark}, {mark})); os._exit(0)\n"
+        "os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)\nprint(child, flush=True)\ntime.sleep(100)"
+    )
+    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        zombie = int(parent.stdout.readline())
+        assert marks.read(zombie) == mark
+        inheriting.end_family(notebook, None)
+        assert parent.poll() is None
+        parent.kill()
 
 
 def test_when_owner_and_notebook_are_killed_together_the_next_one_tidies_up(

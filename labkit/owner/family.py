@@ -97,6 +97,10 @@ class Family:
         """The pids of one program, or of all."""
         return [pid for pid, own in self.members.items() if mark in (None, own)]
 
+    def living(self) -> list[int]:
+        """Members that have not ended. (A zombie whose parent never asks for it stays one.)"""
+        return [pid for pid in self.members if (now := state(pid)) is not None and now.state not in "ZX"]
+
     def freeze(self, mark: int | None = None) -> set[int]:
         """Stop every process of a program, or of all, so that they stand still. Those that were seen."""
         stopped: set[int] = set()

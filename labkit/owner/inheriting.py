@@ -22,13 +22,13 @@ def end_family(notebook: int, left: Journal | None, alive: bool = True) -> None:
     family.freeze()
     if belongings is not None and family.members:
         belongings.look(family.members, family.ever)
-    while family.members:
-        family.kill()
-        for pid in list(family.members):
-            with contextlib.suppress(ChildProcessError):
-                os.waitpid(pid, os.WNOHANG)
-        family.look(always=True)
+    family.kill()
+    while family.living():
         time.sleep(0.001)
+        family.kill()
+    for pid in family.members:
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, os.WNOHANG)
     if belongings is not None:
         belongings.remove(alive)
 

@@ -305,12 +305,12 @@ class Owner:
     def _end_all(self) -> None:
         self.kill(None)
         self.reap()
-        while self.family.members:
+        while self.family.living():
             self.family.kill()
             signal.sigtimedwait({signal.SIGCHLD}, 0.01)
             self.reap()
             self.family.look(always=True)
-
+        self.reap()
         self.belongings.remove()
 
 
