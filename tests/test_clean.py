@@ -141,17 +141,18 @@ def test_a_zombie_that_its_parent_never_asks_for_holds_nobody() -> None:
     notebook = marks.new_notebook()
     mark = marks.of_program(notebook, 1)
     source = (
-        "import os, resource, time\nchild = os.fork()\n"
+        "import os, resource\nchild = os.fork()\n"
         f"if child == 0: resource.setrlimit({marks.RLIMIT_LOCKS}, ({mark}, {mark})); os._exit(0)\n"
-        "os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)\nprint(child, flush=True)\ntime.sleep(100)"
+        "os.waitid(os.P_PID, child, os.WEXITED | os.WNOWAIT)\nprint(child, flush=True)\ninput()\nos.wait()"
     )
-    with subprocess.Popen([sys.executable, "-c", source], stdout=subprocess.PIPE, text=True) as parent:
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE}
+    with subprocess.Popen([sys.executable, "-c", source], text=True, **pipes) as parent:
         assert parent.stdout is not None
         zombie = int(parent.stdout.readline())
         assert marks.read(zombie) == mark
         inheriting.end_family(notebook, None)
         assert parent.poll() is None
-        parent.kill()
+        parent.communicate("\n")
 
 
 def test_when_owner_and_notebook_are_killed_together_the_next_one_tidies_up(
