@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from kernel.subjects import one, subject, until
 
-from labkit.scene import Pipe, Scene
+from labkit.kernel import syscalls
+from labkit.scene import Pipe, Scene, UnixSocket
 from labkit.xray import XRay, xray
 
 STORM = r"""
@@ -81,6 +82,26 @@ def test_a_process_that_ends_in_mid_look_is_left_out_or_dead() -> None:
 
 
 NAMES = [b"a) R 1 (b", b" ", b"(", b")", b"two\nlines", b"\xff\xfe", b"tab\there", b"')\" $x"]
+
+
+@pytest.mark.parametrize("other", ["a pipe", "a file"])
+def test_a_number_that_stands_for_something_else_by_now_is_not_looked_into(
+    other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A descriptor was closed, and its number given again, between the table and the copy."""
+    r, w = os.pipe() if other == "a pipe" else (os.open("/dev/null", os.O_RDWR), -1)
+    os.write(w if w >= 0 else r, b"of another")
+    source = "r, w = os.pipe(); os.write(w, b'hi'); a, b = socket.socketpair(); a.send(b'x'); ready()"
+    with subject(source) as p:
+        monkeypatch.setattr(syscalls, "pidfd_getfd", lambda pidfd, fd: os.dup(r))
+        scene = XRay().look(p.pid)
+        monkeypatch.undo()
+    pipes = [thing for thing in scene.objects if isinstance(thing, Pipe)]
+    assert {(pipe.queued, pipe.head) for pipe in pipes} == {(None, None)}
+    assert {thing.head for thing in scene.objects if isinstance(thing, UnixSocket)} == {b"", None}
+    assert scene.limits == ()
+    for fd in {r, w} - {-1}:
+        os.close(fd)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -105,6 +105,7 @@ def test_without_a_look_into_memory_or_ptrace_the_rest_is_still_there() -> None:
     waiting = scene.processes[1].blocked
     assert waiting is not None
     assert (waiting.call, waiting.on) == ("poll", ())
+    assert "refuses process_vm_readv here" in said(scene)["what is in the memory of child"]
     assert all(pipe.head in (None, b"") for pipe in pipes_of(scene))
     assert scene.deadlocks == ()
 

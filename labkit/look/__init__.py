@@ -71,6 +71,15 @@ class Held(NamedTuple):
         """The name under which the kernel reaches the open object: /proc/PID/fd/N."""
         return b"/proc/%d/fd/%d" % (self.pid, self.fd)
 
+    def is_open_as(self, copy: int) -> bool:
+        """Is this descriptor of ours open on the same thing, as far as that has a number of its own?"""
+        found = os.fstat(copy)
+        if self.stat is not None:
+            return (found.st_dev, found.st_ino) == (self.stat.st_dev, self.stat.st_ino)
+        if self.link.startswith((b"pipe:[", b"socket:[")):
+            return self.link.endswith(b":[%d]" % found.st_ino)
+        return True
+
 
 class Seen(NamedTuple):
     """One process of the look."""
@@ -245,9 +254,14 @@ class Look:
         try:
             if pid not in self._pidfds:
                 self._pidfds[pid] = self._pidfd(pid)
-            return syscalls.pidfd_getfd(self._pidfds[pid], fd)
+            copy = syscalls.pidfd_getfd(self._pidfds[pid], fd)
         except OSError as error:
             raise _translated(error, pid, fd) from None
+        row = self.row(pid, fd)
+        if row is not None and not row.is_open_as(copy):  # the number stands for something else by now
+            os.close(copy)
+            raise Vanished(f"fd {fd} of process {pid} is gone.")
+        return copy
 
     def _pidfd(self, pid: int) -> int:
         """Where the main thread has ended, that of another thread (Linux 6.9): only who lives has a table."""
@@ -279,7 +293,11 @@ class Look:
         witness = self.seen[pid].witness if pid in self.seen else pid
         try:
             data = syscalls.process_vm_readv(witness, address, size)
-        except (OSError, ValueError):
+        except OSError as error:
+            if error.errno in (errno.EPERM, errno.ENOSYS):
+                self.refused("what is in the memory", pid, error, attach=True)
+            return None
+        except ValueError:
             return None
         return data if len(data) == size else None
 

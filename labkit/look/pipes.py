@@ -206,6 +206,8 @@ def _copied(look: Look, row: Held, writing: bool) -> int:
         return look.copied(row.pid, row.fd)
     except OSError as refusal:
         try:
+            if os.readlink(row.path) != row.link:
+                raise Vanished(f"fd {row.fd} of process {row.pid} is gone.") from None
             return pipes.opened_again(row.path, writing)
         except OSError:
             raise refusal from None
