@@ -80,9 +80,12 @@ _RULES = {
     "readv": _Rule("readv", 0, "receive"),
     "pread64": _Rule("pread", 0, False),
     "preadv": _Rule("preadv", 0, False),
+    "preadv2": _Rule("preadv2", 0, "receive"),
     "write": _Rule("write", 0, "send"),
     "writev": _Rule("writev", 0, "send"),
     "pwrite64": _Rule("pwrite", 0, False),
+    "pwritev": _Rule("pwritev", 0, False),
+    "pwritev2": _Rule("pwritev2", 0, "send"),
     "recvfrom": _Rule("recvfrom", 0, "receive", plain="recv", unless=4),
     "recvmsg": _Rule("recvmsg", 0, "receive"),
     "recvmmsg": _Rule("recvmmsg", 0, "receive"),
@@ -99,6 +102,8 @@ _RULES = {
     "flock": _Rule("flock", 0, False),
     "fcntl": _Rule("fcntl", 0, False),
     "fsync": _Rule("fsync", 0, True),
+    "fdatasync": _Rule("fdatasync", 0, True),
+    "ioctl": _Rule("ioctl", 0),
     "close": _Rule("close", 0, None),
     "mq_timedreceive": _Rule("mq_timedreceive", 0, pointer=4, plain="mq_receive"),
     "mq_timedsend": _Rule("mq_timedsend", 0, pointer=4, plain="mq_send"),
@@ -110,8 +115,8 @@ _RULES = {
     "rt_sigsuspend": _Rule("sigsuspend", timed=False),
     "pause": _Rule("pause", timed=False),
     "nanosleep": _Rule("nanosleep", timed=True),
-    "futex_wait": _Rule("futex", pointer=4),
-    "futex_waitv": _Rule("futex", pointer=3),
+    "futex_wait": _Rule("futex_wait", pointer=4),
+    "futex_waitv": _Rule("futex_waitv", pointer=3),
     "getrandom": _Rule("getrandom", timed=None),
 }
 
@@ -234,7 +239,7 @@ def _vfork(call: str, arguments: tuple[int, ...], read: Read) -> Waiting:
 
 
 def _open(call: str, arguments: tuple[int, ...], read: Read) -> Waiting:
-    if call == "open":
+    if call in ("open", "creat"):
         return Waiting("open", timed=False, path=(AT_FDCWD, arguments[0]))
     return Waiting("open", timed=False, path=(_int(arguments[0]), arguments[1]))
 
@@ -258,6 +263,7 @@ _SPECIAL: dict[str, Callable[[str, tuple[int, ...], Read], Waiting]] = {
     "clone": _vfork,
     "clone3": _vfork,
     "open": _open,
+    "creat": _open,
     "openat": _open,
     "openat2": _open,
 }

@@ -222,6 +222,7 @@ C_SOURCE = r"""
 #include <sys/msg.h>
 #include <sys/sem.h>
 #include <sys/select.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -272,6 +273,8 @@ int main(int count, char **words)
             ppoll(&one, 1, NULL, &none);
         else if (!strcmp(call, "open"))
             open(words[2], O_RDONLY);
+        else if (!strcmp(call, "preadv2"))
+            preadv2(ends[0], &(struct iovec){text, 1}, 1, -1, 0);
         else
             sigsuspend(&none);
     }
@@ -291,7 +294,7 @@ def c_program(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.mark.parametrize(
     ("call", "timed"),
     [("semop", False), ("semtimedop", True), ("msgrcv", False), ("msgsnd", False), ("pselect", False),
-     ("ppoll", False), ("sigsuspend", False), ("vfork", False)],
+     ("ppoll", False), ("sigsuspend", False), ("vfork", False), ("preadv2", False)],
 )  # fmt: skip
 def test_c_programs(c_program: str, call: str, timed: bool) -> None:
     with subprocess.Popen([c_program, call], stdout=subprocess.PIPE, text=True) as process:
@@ -311,6 +314,28 @@ def test_c_programs(c_program: str, call: str, timed: bool) -> None:
         assert said.object.startswith("sysv-sem-")
     if call in ("pselect", "ppoll"):
         assert [(one.fd, one.events) for one in said.on] == [(number, "readable")]
+    if call == "preadv2":
+        assert (said.fd, said.object is not None) == (number, True)
+
+
+WAITV = """
+words = (ctypes.c_uint * 1)()
+one = struct.pack("QQII", 0, ctypes.addressof(words), 2, 0)
+if libc.syscall(449, one, 1, 0, ctypes.c_void_p(1), 0) < 0 and ctypes.get_errno() == 38:
+    ready(is_known=False)
+child(lambda: libc.syscall(449, one, 1, 0, None, 0))
+ready(is_known=True)
+"""
+
+
+def test_of_a_wait_for_several_words_nothing_is_claimed() -> None:
+    """They may lie in any memory, also in some that is shared."""
+    with subject(WAITV) as program:
+        if not program.facts["is_known"]:
+            pytest.skip("this kernel has no futex_waitv")
+        scene = picture(program.pid, "futex_waitv")
+        assert scene.processes[1].blocked.object is None  # type: ignore[union-attr]
+        assert XRay().look(program.pid).deadlocks == ()
 
 
 def children(pid: int) -> list[int]:
