@@ -8,6 +8,8 @@ import { clean, doing, fromBase64, kindInWords, number, tokens } from "./words.j
 /** @typedef {import("./words.js").Thing} Thing */
 
 const SKIP = new Set(["kind", "name", "id", "head", "notes", "threads", "descriptors", "mappings", "signals", "blocked", "messages", "views", "lines", "lastNames", "holderNames", "form"]);
+/** What only some have, or is asked for only while somebody waits: nothing is said where it is not known. */
+const FOR_SOME = new Set(["others", "in_transit"]);
 
 /** @param {Scene} scene @param {string} key @returns {HTMLElement[] | null}  null when it is no longer there */
 export function detail(scene, key) {
@@ -77,7 +79,7 @@ function ofObject(o, scene) {
 
 /** @param {Thing} o @param {Scene} scene */
 function fields(o, scene) {
-  return Object.entries(o).filter(([k]) => !SKIP.has(k)).map(([k, v]) => [k.replaceAll("_", " "), value(k, v, scene)]);
+  return Object.entries(o).filter(([k, v]) => !SKIP.has(k) && !(v == null && FOR_SOME.has(k))).map(([k, v]) => [k.replaceAll("_", " "), value(k, v, scene)]);
 }
 
 /** @param {string} name @param {any} v @param {Scene} scene @returns {string} */
