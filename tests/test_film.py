@@ -87,6 +87,20 @@ def test_turns_can_force_a_deadlock_on_stage():
     assert {e.exit for e in film.exits} == {None}
 
 
+def test_who_asks_in_vain_does_not_keep_its_turn_for_ever():
+    source = (
+        "import os\nr, w = os.pipe(); os.set_blocking(r, False)\n"
+        "child = os.fork()\n"
+        "if child == 0: os.write(w, b'x'); os._exit(0)\n"
+        "while os.waitpid(child, os.WNOHANG)[0] == 0:\n"
+        "    try: os.read(r, 1)\n"
+        "    except BlockingIOError: pass\n"
+    )
+    film = filmed(python(source), scenes=False)
+    assert film.exits[0].exit == 0
+    assert len(film.frames) < 50
+
+
 def test_turns_that_are_none_are_refused_in_a_sentence():
     with pytest.raises(LabError, match="--turns is parent-first"):
         filmed(HELLO, turns="parent*many")

@@ -179,9 +179,9 @@ class Camera:
             self.approach(task)
         if task.state != "call" or task.call is None:
             return task.state == "ready"
-        name = task.call.name
+        call = task.call
         self.perform(task)
-        return name == "sched_yield"
+        return self.turns.ends_after(call)
 
     def approach(self, task: Task) -> None:
         """As `Conductor.approach`, with the frames that come of it."""

@@ -1,17 +1,26 @@
 """Whose turn it is when several processes could go on.
 
 A film shows one order out of many; these rules make it the same one every time. A process goes on until
-it waits, ends or yields, and then the rule chooses.
+it waits, ends or yields, and then the rule chooses. Who asks again and again whether there is something
+already, and makes no other use of its turn, would never let that come about: after some such calls its turn
+is over, too.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from labkit.conductor.tasks import Task
+from labkit.conductor.tasks import Made, Task
 from labkit.errors import LabError
 
 RULES = ("parent-first", "child-first", "alternate")
+_PATIENCE = 10
+"""Calls that found nothing, before a turn is over."""
+_MOST_CALLS = 10_000
+"""Calls in one turn."""
+_EAGAIN = -11
+_WNOHANG = 1
+_ASKS = frozenset({"poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2"})
 
 
 class Turns:
@@ -21,12 +30,26 @@ class Turns:
         self.rule = rule
         self.forced: list[str] = []
         self.missed: list[str] = []
+        self._calls, self._in_vain = 0, 0
+        """Calls of whose turn it is, and how many of them found nothing."""
         if rule not in RULES:
             self.forced = list(_turns(rule))
             self.rule = "parent-first"
 
     def choose(self, ready: Sequence[Task], last: Task | None, turn_over: bool) -> Task:
         """One of `ready` (in the order of their creation); `last` is who went before."""
+        chosen = self._choose(ready, last, turn_over)
+        if chosen is not last or turn_over:
+            self._calls, self._in_vain = 0, 0
+        return chosen
+
+    def ends_after(self, call: Made) -> bool:
+        """The turn is over after this call, though who made it could go on."""
+        self._calls += 1
+        self._in_vain += _found_nothing(call)
+        return call.name == "sched_yield" or self._in_vain >= _PATIENCE or self._calls >= _MOST_CALLS
+
+    def _choose(self, ready: Sequence[Task], last: Task | None, turn_over: bool) -> Task:
         while self.forced:
             name = self.forced.pop(0)
             for task in ready:
@@ -39,6 +62,13 @@ class Turns:
         if self.rule == "child-first":
             return ready[-1]
         return last if last is not None and last in ready else ready[0]
+
+
+def _found_nothing(call: Made) -> bool:
+    """It asked, and did not wait, for what was not there."""
+    if call.name == "wait4":
+        return call.result == 0 and bool(call.args[2] & _WNOHANG)
+    return call.result == _EAGAIN or (call.name in _ASKS and call.result == 0 and not call.seconds)
 
 
 def _turns(rule: str) -> Iterable[str]:

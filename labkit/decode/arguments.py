@@ -35,6 +35,9 @@ from labkit.words import count, signal_name
 
 _Shows: TypeAlias = Callable[[Task, Made, int, bool], str | None]
 """Writes one argument of a call, before it happens or when it is done; None: it is not shown."""
+_NOT_HOW = 0o100000 | os.O_CLOEXEC
+"""O_LARGEFILE, which Python does not know here, and what has nothing to do with making a file."""
+_OPENS, _MAKES = ("open", "openat"), ("link", "linkat", "mkdir", "mkdirat")
 _SETVAL, _SETALL = 16, 17
 _WAITERS, _OWNER = 1 << 31, (1 << 30) - 1
 """Bits of a lock's word that say that others wait, and who holds it (futex(2))."""
@@ -142,8 +145,10 @@ class Arguments(Names):
         if not call.args[index]:
             return "NULL"
         data = c_string(task.process.pid, call.args[index])
-        if call.spec.result == "fd" or (index and call.name in ("link", "linkat")):
-            self.note_path(call, data)
+        if call.name in _OPENS:
+            self.note_new(data, call.args[index + 1] & ~_NOT_HOW, call.args[index + 2] == 0o600)
+        elif call.name in _MAKES:
+            self.note_new(data, private=call.name[:5] == "mkdir" and call.args[index + 1] == 0o700)
         return self.path(data)
 
     def _a_string(self, task: Task, call: Made, index: int, done: bool) -> str:
@@ -230,7 +235,10 @@ class Arguments(Names):
     def _a_sockaddr(self, task: Task, call: Made, index: int, done: bool) -> str | None:
         if not call.args[index]:
             return HIDDEN
-        return self.address(content(task.process.pid, call.args[index], min(call.args[index + 1], 128)))
+        data = content(task.process.pid, call.args[index], min(call.args[index + 1], 128))
+        if call.name == "bind":
+            self.note_new(data[2:].rstrip(b"\0"))
+        return self.address(data)
 
     def _a_outaddr(self, task: Task, call: Made, index: int, done: bool) -> str | None:
         if not done or not call.args[index] or not call.args[index + 1]:

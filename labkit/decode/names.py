@@ -11,15 +11,20 @@ import re
 from collections.abc import Callable
 
 from labkit.conductor.quiet import signed32
-from labkit.conductor.tasks import Made, Task
+from labkit.conductor.tasks import Task
 from labkit.decode.plain import kernel_ports, quoted, shortly, unix_address
 from labkit.kernel import flags, peek
 
 _SEMAPHORE = "/dev/shm/sem."
-_CHOSEN = re.compile(rb"[A-Za-z0-9]{6}")
+_CHOSEN = re.compile(rb"/dev/shm/sem\.()([A-Za-z0-9]{6})")
 """What glibc's `sem_open` calls a semaphore while it makes it."""
-_PYTHONS = re.compile(rb"(.*/(?:sem\.)?(?:mp-|psm_|tmp|))([a-z0-9_]{8})")
+_PYTHONS = re.compile(rb".*/(?:sem\.)?(mp-|psm_|tmp|pymp-|listener-)([a-z0-9_]{8})")
 """Names that Python's `tempfile` and `multiprocessing` make up."""
+_TRIED = re.compile(rb".*/()([a-z0-9_]{8})")
+"""What `tempfile` makes to try whether a folder will do."""
+_MKTEMP = re.compile(rb"(.*/[^/]*?)((?=[a-z]*[A-Z0-9])[A-Za-z0-9]{6})")
+"""What `mkstemp` and `mkdtemp` make of XXXXXX, but for one in 200 that has small letters only."""
+_EXCLUSIVE = os.O_CREAT | os.O_EXCL
 
 
 class Names:
@@ -58,16 +63,19 @@ class Names:
             data = data.replace(random, symbol)
         return data
 
-    def note_path(self, call: Made, data: bytes) -> None:
-        """A file is about to be opened or linked: is its name one that was made up at random?"""
-        exclusive = call.spec.result == "fd" and os.O_CREAT | os.O_EXCL
-        mode = call.args[call.spec.args.index("open")] if exclusive else 0
-        if exclusive and mode & exclusive != exclusive:
+    def note_new(self, data: bytes, how: int = _EXCLUSIVE, private: bool = False) -> None:
+        """A file may be about to be made: is its name one that was made up at random?
+
+        `how` are the flags of `open`; `private`: nobody else may use it.
+        """
+        if how & _EXCLUSIVE != _EXCLUSIVE:
             return
-        semaphore = data.startswith(_SEMAPHORE.encode()) and not mode & os.O_NOFOLLOW
-        if exclusive and semaphore and _CHOSEN.fullmatch(data[len(_SEMAPHORE) :]):
-            self._make_up(b"", data[len(_SEMAPHORE) :])
-        elif found := _PYTHONS.fullmatch(data):
+        found = _PYTHONS.fullmatch(data)
+        if how & os.O_NOFOLLOW:
+            found = found or _TRIED.fullmatch(data)
+        elif how in (_EXCLUSIVE, _EXCLUSIVE | os.O_RDWR) and private:
+            found = found or _CHOSEN.fullmatch(data) or _MKTEMP.fullmatch(data)
+        if found:
             self._make_up(*found.groups())
 
     def _make_up(self, before: bytes, random: bytes) -> None:
@@ -132,7 +140,7 @@ class Names:
         """A socket address: a path, `@name`, or host and port."""
         family = int.from_bytes(data[:2], "little")
         if family == 1:
-            return unix_address(data[2:])
+            return unix_address(self.told(data[2:]))
         if family == 2 and len(data) >= 8:
             return f"{ipaddress.IPv4Address(data[4:8])}:{self.port(int.from_bytes(data[2:4], 'big'))}"
         if family == 10 and len(data) >= 24:

@@ -9,6 +9,7 @@ from labkit.conductor import Conductor
 from labkit.conductor.tasks import Task
 from labkit.decode import friendly
 from labkit.scene import Process, Scene, State
+from labkit.waits import waits
 from labkit.words import listing
 from labkit.xray import XRay
 
@@ -17,8 +18,14 @@ def still_scene(xray: XRay, conductor: Conductor) -> Scene:
     """What xray sees of a conductor's processes, which all stand still."""
     seen = [p for p in conductor.processes if p.alive or os.path.exists(f"/proc/{p.pid}")]
     xray.names, xray.started_by_us = {p.pid: p.name for p in seen}, True
-    scene = xray.look(*(p.pid for p in seen))
-    return replace(scene, processes=tuple(_still_life(p, conductor.tasks) for p in scene.processes))
+    found = xray.look(*(p.pid for p in seen))
+    scene = replace(found, processes=tuple(_still_life(p, conductor.tasks) for p in found.processes))
+    return replace(scene, waits=waits(scene)) if _blocked(scene) - _blocked(found) else scene
+
+
+def _blocked(scene: Scene) -> set[int]:
+    """Threads that wait. (One whose time is over waits until its turn comes; xray sees it stand.)"""
+    return {t.tid for process in scene.processes for t in process.threads if t.blocked is not None}
 
 
 def why_stuck(xray: XRay, conductor: Conductor) -> str:
