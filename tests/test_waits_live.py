@@ -290,6 +290,22 @@ ALONE: dict[str, tuple[str, str]] = {
         os.fork() and os.fork() and signal.pause()
         queue.receive()
     """),
+    "programs that were told the number of a queue": ("msgrcv", """
+        #include <stdio.h>
+        #include <stdlib.h>
+        #include <sys/msg.h>
+        #include <unistd.h>
+        int main(int count, char **words) {
+            struct { long type; char text; } message;
+            char number[20];
+            int queue;
+            if (count > 1) return msgrcv(atoi(words[1]), &message, 1, 0, 0);
+            while ((queue = msgget(IPC_PRIVATE, 0600)) < 1000) msgctl(queue, IPC_RMID, 0);
+            sprintf(number, "%d", queue);
+            if (fork() && fork()) pause();
+            execl("/proc/self/exe", "worker", number, NULL);
+        }
+    """),
     "crossed semaphores": ("semop", """
         #include <sys/sem.h>
         #include <unistd.h>

@@ -335,18 +335,47 @@ ready(splicer=children[0])
 def test_a_pipe_that_is_locked_by_who_fills_it_is_not_waited_for(call: str) -> None:
     """To ask how much is in it would last as long as the call does, and nothing could end that."""
     with subject(SPLICES.replace("CALL", call)) as program:
-        splicer = program.facts["splicer"]
-        until(lambda: Path(f"/proc/{splicer}/wchan").read_text(), lambda wchan: "unix_stream" in wchan)
-        seen: list[Scene] = []
-        looker = threading.Thread(target=lambda: seen.append(XRay().look(program.pid)), daemon=True)
-        looker.start()
-        looker.join(20)
-        assert seen, "the look waits for the pipe"
-        pipe = one(seen[0], "pipe", queued=None, head=None)
-        assert any("keeps it locked until some come" in note for note in pipe.notes)
-        blocked = seen[0].processes[1].blocked
+        scene = look_at_locked_pipe(program.pid, program.facts["splicer"], "unix_stream")
+        blocked = scene.processes[1].blocked
         assert blocked is not None
-        assert (seen[0].object(blocked.object).kind, blocked.timed is False) == ("unix-socket", False)  # type: ignore[union-attr]
+        assert (scene.object(blocked.object).kind, blocked.timed is False) == ("unix-socket", False)  # type: ignore[union-attr]
+
+
+FAULTS = """
+number = {"x86_64": 323}.get(os.uname().machine, 282)
+def write():
+    faults = libc.syscall(number, 0)
+    memory = mmap.mmap(-1, mmap.PAGESIZE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
+    fcntl.ioctl(faults, 0xC018AA3F, struct.pack("QQQ", 0xAA, 0, 0))
+    fcntl.ioctl(faults, 0xC020AA00, struct.pack("QQQQ", address, mmap.PAGESIZE, 1, 0))
+    os.write(w, memory)
+is_allowed = (faults := libc.syscall(number, 0)) >= 0 and os.close(faults) is None
+r, w = os.pipe()
+if is_allowed: child(write)
+ready(writer=children)
+"""
+
+
+def test_a_pipe_that_is_locked_by_who_waits_for_his_memory_is_not_waited_for() -> None:
+    with subject(FAULTS) as program:
+        if not program.facts["writer"]:
+            pytest.skip("this kernel does not let us handle page faults")
+        scene = look_at_locked_pipe(program.pid, *program.facts["writer"], "userfault")
+        assert scene.processes[1].blocked is None
+
+
+def look_at_locked_pipe(pid: int, holder: int, function: str) -> Scene:
+    """A look, in a thread of its own, while the holder of the lock sleeps in this function of the kernel."""
+    until(lambda: Path(f"/proc/{holder}/wchan").read_text(), lambda wchan: function in wchan)
+    seen: list[Scene] = []
+    looker = threading.Thread(target=lambda: seen.append(XRay().look(pid)), daemon=True)
+    looker.start()
+    looker.join(20)
+    assert seen, "the look waits for the pipe"
+    pipe = one(seen[0], "pipe", queued=None, head=None)
+    assert any("keeps it locked until some come" in note for note in pipe.notes)
+    return seen[0]
 
 
 def test_another_capacity_is_shown() -> None:

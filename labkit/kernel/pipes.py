@@ -17,7 +17,8 @@ Some facts about pipes (pipe(7)):
 
 - FIONREAD, F_GETPIPE_SZ, tee and the opening of a FIFO wait for the pipe's lock, and not even SIGKILL
   ends that. splice(2) and sendfile(2) into a pipe hold the lock while they wait for their source: a silent
-  socket, a terminal. (poll asks for no lock; waiting for room in the pipe gives it up.)
+  socket, a terminal; and each call does while it waits for a page of its memory that userfaultfd(2) brings.
+  (poll asks for no lock; waiting for bytes or room in the pipe gives it up.)
 
 What follows for us: who could hold the lock is looked at first (`labkit/look/locked.py`). Levels come
 from a copy of the *write* end, which harms no blocked reader: its end-of-file is late by the few

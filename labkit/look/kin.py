@@ -21,6 +21,8 @@ from labkit.look import Look
 from labkit.look.scan import KEPT_NS
 from labkit.scene import SysvMsg, SysvSem, SysvShm
 
+_LIKE_NO_OTHER = 1000
+"""A smaller number among the arguments may stand for anything."""
 _SESSION, _STACK, _ARGUMENTS = 3, 25, 45
 """Fields of /proc/PID/stat, counted from the one behind the name."""
 
@@ -46,7 +48,15 @@ def _used_outside(look: Look, object: SysvSem | SysvMsg) -> bool:
     users = (object.last if isinstance(object, SysvSem) else sent_or_received) or ()
     segments = [o for o in look.objects.values() if isinstance(o, SysvShm)]
     attached = any(_attached_outside(look, segment) for segment in segments)
-    return attached or _alive_outside(look, users) or _relatives_outside(look)
+    return attached or _alive_outside(look, users) or _relatives_outside(look) or _was_given(look, object)
+
+
+def _was_given(look: Look, object: SysvSem | SysvMsg) -> bool:
+    """Does its number stand among somebody's arguments? Who wrote it there knows it."""
+    number = object.semid if isinstance(object, SysvSem) else object.msqid
+    if number is None or number < _LIKE_NO_OTHER:
+        return False
+    return any(str(number) in seen.command.split() for seen in look.seen.values())
 
 
 def _attached_outside(look: Look, segment: SysvShm) -> bool | None:

@@ -1,9 +1,10 @@
 """Pipes that may not be touched now: to ask what is in them would mean to wait, perhaps for ever.
 
-splice(2) and sendfile(2) into a pipe keep its lock while they wait for their source to have something
+Who moves bytes into a pipe or out of it keeps its lock while he waits for something else: splice(2) and
+sendfile(2) for their source, any call for a page of its memory that another process has to bring
 (`labkit/kernel/pipes.py`). So, right before a pipe is asked, those who could hold its lock are: each thread
-that has it open for writing shows in which call it is. One that enters the call in the few microseconds
-between, and finds nothing to move, makes us wait until it does.
+that has it open shows in which call it is. One that enters such a call in the few microseconds between, and
+has to wait there, makes us wait as long.
 """
 
 from __future__ import annotations
@@ -18,46 +19,51 @@ from labkit.look import Look
 
 KEPT_NS = 200_000
 Ends = Iterable[tuple[int, int]]
-"""(pid, fd) of write ends."""
+"""(pid, fd) of a pipe's ends."""
 
-_TARGET = {"splice": 2, "sendfile": 0}
-"""The argument that says where the bytes go."""
-_UNLOCKED = b"pipe_wait"
-"""Who sleeps in such a function waits for room in the pipe, and has let go of it."""
+_MOVES = {
+    **dict.fromkeys(("read", "readv", "preadv2", "write", "writev", "pwritev2", "vmsplice"), (0,)),
+    "sendfile": (0, 1),
+    "splice": (0, 2),
+    "tee": (0, 1),
+}
+"""Calls that move bytes: which arguments are descriptors."""
+_IN_A_PIPE = b"pipe"
+"""Who sleeps in a function of this name waits for the pipe itself, and does not hold its lock."""
 _NO_STACK = b" 0x0 0x0\n"
 """So shows the worker of an io_uring, which lives in the kernel only; and a thread that has ended."""
 _AT_REST = (b"io_wq_worker", b"0", b"")
 
 
-class _Filling(NamedTuple):
-    """Into what the threads of one process were moving bytes, at one time."""
+class _Moving(NamedTuple):
+    """On what the threads of one process were at work, at one time."""
 
     fds: frozenset[int] | None
-    """None: into any that it has, as the workers of an io_uring do not tell."""
+    """None: any that it has, as the workers of an io_uring do not tell."""
     until_ns: int
 
 
-def filler(look: Look, ends: Ends) -> int | None:
+def mover(look: Look, ends: Ends) -> int | None:
     """The pid of one who may hold this pipe's lock now; None when nobody does."""
-    return next((pid for pid, fd in ends if _fills(look, pid, fd)), None)
+    return next((pid for pid, fd in ends if _moves(look, pid, fd)), None)
 
 
-def _fills(look: Look, pid: int, fd: int) -> bool:
-    known: dict[int, _Filling] = look.kept.setdefault("fillers", {})
-    filling = known.get(pid)
-    if filling is None or time.monotonic_ns() > filling.until_ns:
-        filling = known[pid] = _filling(look, pid)
-    return filling.fds is None or fd in filling.fds
+def _moves(look: Look, pid: int, fd: int) -> bool:
+    known: dict[int, _Moving] = look.kept.setdefault("movers", {})
+    moving = known.get(pid)
+    if moving is None or time.monotonic_ns() > moving.until_ns:
+        moving = known[pid] = _moving(look, pid)
+    return moving.fds is None or fd in moving.fds
 
 
-def _filling(look: Look, pid: int) -> _Filling:
+def _moving(look: Look, pid: int) -> _Moving:
     begun_ns = time.monotonic_ns()
     fds: set[int] | None = set()
     for tid in _threads(look, pid):
-        more = _target(b"/proc/%d/task/%d/" % (pid, tid))
+        more = _held_up_on(b"/proc/%d/task/%d/" % (pid, tid))
         fds = None if more is None or fds is None else fds | more
     now_ns = time.monotonic_ns()  # a thousand threads are not asked again for each of a thousand pipes
-    return _Filling(None if fds is None else frozenset(fds), now_ns + max(KEPT_NS, 10 * (now_ns - begun_ns)))
+    return _Moving(None if fds is None else frozenset(fds), now_ns + max(KEPT_NS, 10 * (now_ns - begun_ns)))
 
 
 def _threads(look: Look, pid: int) -> Iterable[int]:
@@ -69,15 +75,20 @@ def _threads(look: Look, pid: int) -> Iterable[int]:
         return ()
 
 
-def _target(base: bytes) -> set[int] | None:
+def _held_up_on(base: bytes) -> set[int] | None:
     try:
         text = proc.read(base + b"syscall")
         if text.endswith(_NO_STACK):
             return set() if proc.read(base + b"wchan") in _AT_REST else None
         call = proc.parse_syscall(text)
-        argument = _TARGET.get(numbers.name_of(call.number) or "") if call else None
-        if call is None or argument is None or _UNLOCKED in proc.read(base + b"wchan"):
+        descriptors = _MOVES.get(numbers.name_of(call.number) or "") if call else None
+        if call is None or descriptors is None or _waits_for_a_pipe(proc.read(base + b"wchan"), descriptors):
             return set()
-        return {call.arguments[argument] & 0xFFFFFFFF}
+        return {call.arguments[argument] & 0xFFFFFFFF for argument in descriptors}
     except (Vanished, OSError):  # gone, or it may not be asked: then nothing is known against it
         return set()
+
+
+def _waits_for_a_pipe(where: bytes, descriptors: tuple[int, ...]) -> bool:
+    """As far as the kernel says where it sleeps; if not, only of a call between two it is not believed."""
+    return _IN_A_PIPE in where or (where in (b"0", b"") and len(descriptors) == 1)

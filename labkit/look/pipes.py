@@ -88,36 +88,36 @@ def _pipe(look: Look, id: str, ends: _Ends, scratch: pipes.Scratch) -> Pipe:
     if known is not None and known[1].others is False and _untouched(look, ends, known[0]):
         same: Pipe = known[1]
         return same
-    filler = locked.filler(look, _write_ends(look, ends))
-    facts = _levels(look, ends) if filler is None else None
+    mover = locked.mover(look, _all_ends(look, ends))
+    facts = _levels(look, ends) if mover is None else None
     head = None
     if facts is not None:
         head = _head(look, ends, scratch) if facts.queued else b""
     path, gone = _path(ends.rows[0])
     others = _others(look, ends, facts)
     pipe = _made(id, ends, facts, head, path, gone, others)
-    if filler is not None:
-        name = look.seen[filler].name if filler in look.seen else f"process {filler}"
-        pipe = dataclasses.replace(pipe, notes=(*pipe.notes, f"{name} {_FILLED}"))
+    if mover is not None:
+        name = look.seen[mover].name if mover in look.seen else f"process {mover}"
+        pipe = dataclasses.replace(pipe, notes=(*pipe.notes, f"{name} {_LOCKED}"))
     if facts is not None:
         look.recall.kept[id] = (ends, look.outside.scan()), pipe
     return pipe
 
 
-_FILLED = (
-    "moves bytes into it, and keeps it locked until some come: "
-    "whoever reads it, or asks what is in it, waits as long"
+_LOCKED = (
+    "moves bytes through it, and keeps it locked until some come: "
+    "whoever else uses it, or asks what is in it, waits as long"
 )
 
 
-def _write_ends(look: Look, ends: _Ends) -> list[tuple[int, int]]:
+def _all_ends(look: Look, ends: _Ends) -> list[tuple[int, int]]:
     """All that are known, also outside the picture."""
     first = ends.rows[0]
     if first.stat is None:
         outside = look.outside.holders(first.link)
     else:
         outside = look.outside.holders_of_file((first.stat.st_dev, first.stat.st_ino))
-    return [*((row.pid, row.fd) for row in ends.writers), *outside]
+    return [*((row.pid, row.fd) for row in ends.rows), *outside]
 
 
 def _untouched(look: Look, ends: _Ends, before: tuple[_Ends, object]) -> bool:
