@@ -39,6 +39,17 @@ class Outcome:
         bad = {-signal.SIGSEGV, -signal.SIGABRT, -signal.SIGBUS, -signal.SIGFPE, -signal.SIGILL}
         return next((who for who, status in self.exits.items() if status in bad), None)
 
+    def in_words(self) -> Iterator[str]:
+        """How it ended, where it did not end well."""
+        bad = [f"{who} {_how(status)}" for who, status in self.exits.items() if status not in (0, None)]
+        if bad:
+            yield ", ".join(bad)
+        if self.deadlock:
+            yield f"deadlock: {self.deadlock}"
+        if self.ending:
+            yield f"no end: {self.ending}"
+        yield from (f"left behind: {left}" for left in self.left_behind)
+
     @property
     def key(self) -> str:
         return json.dumps(
@@ -120,15 +131,7 @@ def _outcome(number: int, outcome: Outcome) -> Iterator[str]:
         yield f"  | {line}"
     if not outcome.output:
         yield "  | (no output)"
-    bad = [f"{who} {_how(status)}" for who, status in outcome.exits.items() if status not in (0, None)]
-    if bad:
-        yield f"  {', '.join(bad)}"
-    if outcome.deadlock:
-        yield f"  deadlock: {outcome.deadlock}"
-    if outcome.ending:
-        yield f"  no end: {outcome.ending}"
-    for left in outcome.left_behind:
-        yield f"  left behind: {left}"
+    yield from (f"  {words}" for words in outcome.in_words())
     if outcome.steps:
         yield f"  for example: {'; '.join(outcome.steps)}"
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 import dataclasses
 import gzip
 import json
+import textwrap
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +18,7 @@ from labkit.errors import LabError
 from labkit.scene import Limit, Scene
 
 VERSION = 1
+SAVED_AS = (".json", ".json.gz", ".html", ".svg")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,18 +85,36 @@ class Film:
         """The film as lines, one a frame."""
         return "\n".join(frame.text for frame in self.frames)
 
-    def told(self) -> str:
-        """The film as lines, with what the programs wrote to their own output where they wrote it."""
-        lines: list[str] = []
+    def moments(self) -> Iterator[Frame | tuple[str, str]]:
+        """The frames, and (who, line) for what the programs wrote to their own output, where they did."""
         spoken = iter([*self.output, None])
         said = next(spoken)
         for n, frame in enumerate([*self.frames, None]):
             while said is not None and (said.frame <= n or frame is None):
-                lines += [f"{said.who} says: {line}" for line in said.text.splitlines()]
+                yield from ((said.who, line) for line in said.text.splitlines())
                 said = next(spoken)
             if frame is not None:
-                lines.append(frame.text)
+                yield frame
+
+    def told(self) -> str:
+        """The film as lines, with what the programs wrote to their own output, and how it came to an end."""
+        lines = [
+            moment.text if isinstance(moment, Frame) else "{} says: {}".format(*moment)
+            for moment in self.moments()
+        ]
+        for words, _ in self.endings():
+            lines += textwrap.wrap(words, 80, subsequent_indent="  ", break_on_hyphens=False)
         return "\n".join(lines)
+
+    def endings(self) -> Iterator[tuple[str, bool]]:
+        """What is to be said of its end, each with whether it is a warning; nothing where all went well."""
+        for limit in self.limits:
+            if limit.what == "deadlock":
+                yield f"DEADLOCK: {limit.because}", True
+            elif limit.what != "the order":
+                yield limit.because, False
+        for left in self.left_behind:
+            yield f"Left behind: {left}", True
 
     def to_dict(self) -> dict[str, Any]:
         """The film as plain dictionaries and lists."""
@@ -122,17 +143,21 @@ class Film:
             raise LabError(f"This is not a film: {error} is missing or not what it should be.") from None
 
     def save(self, path: str) -> None:
-        """Write the film to `path`: `.json`, compressed `.json.gz`, or `.html`, a page that plays it."""
+        """Write the film to `path`: `.json`, compressed `.json.gz`, a page that plays it, or a picture."""
         if path.endswith(".html"):
             from labkit.pages import film_page
 
             data = film_page(self.to_dict()).encode()
+        elif path.endswith(".svg"):
+            from labkit.draw import film as picture
+
+            data = (picture(self) + "\n").encode()
         elif path.endswith(".json.gz"):
             data = gzip.compress(json.dumps(self.to_dict()).encode(), mtime=0)
         elif path.endswith(".json"):
             data = json.dumps(self.to_dict()).encode()
         else:
-            raise LabError(f"A film is saved as .json, .json.gz or .html, and {path} is none of these.")
+            raise LabError(f"A film is saved as {', '.join(SAVED_AS)}, and {path} is none of these.")
         try:
             with open(path, "wb") as file:
                 file.write(data)

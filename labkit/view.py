@@ -21,6 +21,7 @@ import traitlets
 
 from labkit import changes, draw
 from labkit.errors import LabError
+from labkit.exploration import Exploration, describe
 from labkit.feed import HIDDEN_S, Feed, cameras
 from labkit.film import Film
 from labkit.focus import renumbered
@@ -61,6 +62,8 @@ class View(anywidget.AnyWidget):
         """Makes the film of the n-th outcome."""
         self.text = ""
         """What stands for it where there is no picture; of a scene, its text."""
+        self.picture = ""
+        """What stands for it where nothing moves, as SVG; of a scene, its still."""
         picture = changes.EMPTY
         if scene is not None:
             picture = shortly(changes.without_clocks(scene.to_dict()))
@@ -144,7 +147,9 @@ class View(anywidget.AnyWidget):
         found = super()._repr_mimebundle_(**options)
         assert found is not None
         data, *metadata = found
-        if self.feed["scene"]["processes"]:
+        if self.picture:
+            data["image/svg+xml"] = self.picture
+        elif self.feed["scene"]["processes"]:
             data["image/svg+xml"] = still(renumbered(self.scene))
         return (data, *metadata)
 
@@ -189,16 +194,17 @@ def show(scene: Scene) -> View:
 
 
 def show_film(film: Film) -> View:
-    """A film, to be played; its still is the last frame."""
+    """A film, to be played; its still shows all of it."""
     view = View(film.scenes[-1] if film.scenes else None, film=packed(film.to_dict()))
     view.text = film.told() or "An empty film."
+    view.picture = draw.film(film)
     return view
 
 
-def show_outcomes(outcomes: dict[str, Any], text: str, replay: Callable[[int], Film] | None = None) -> View:
+def show_outcomes(found: Exploration, replay: Callable[[int], Film] | None = None) -> View:
     """What `explore` found, as a table; `replay(n)` makes the film of the n-th outcome when asked."""
-    view = View(outcomes=outcomes)
-    view.text, view.replay = text, replay
+    view = View(outcomes=found.to_dict())
+    view.text, view.picture, view.replay = describe(found), draw.outcomes(found), replay
     return view
 
 

@@ -10,9 +10,11 @@ from contextlib import contextmanager
 
 from labkit.camera import replay
 from labkit.cli.film import split
+from labkit.draw import outcomes
 from labkit.errors import LabError
 from labkit.exploration import Exploration, describe
 from labkit.explore import Options, explore
+from labkit.film import SAVED_AS
 from labkit.programs import Command
 
 
@@ -33,7 +35,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
         "-o",
         dest="file",
         metavar="FILE",
-        help="save the outcomes (.json), or the film of one of them (.html, .json.gz)",
+        help="save the outcomes (.json, .svg), or the film of one of them (.html, .json.gz)",
     )
     parser.add_argument(
         "--outcome", type=int, default=1, metavar="K", help="which outcome -o films (default 1)"
@@ -47,8 +49,8 @@ def run(options: argparse.Namespace) -> int:
     for value, name in ((options.max, "--max"), (options.jobs, "--jobs"), (options.timeout, "--timeout")):
         if value is not None and value <= 0:
             raise LabError(f"{name} must be above 0.")
-    if options.file and not options.file.endswith((".json", ".json.gz", ".html")):
-        raise LabError(f"-o takes .json, .json.gz or .html, and {options.file} is none of these.")
+    if options.file and not options.file.endswith(SAVED_AS):
+        raise LabError(f"-o takes {', '.join(SAVED_AS)}, and {options.file} is none of these.")
     how = Options(
         exhaustive=options.exhaustive,
         most=options.max,
@@ -68,10 +70,11 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _save(options: argparse.Namespace, commands: list[Command], found: Exploration) -> None:
-    if options.file.endswith(".json"):
+    if options.file.endswith((".json", ".svg")):
+        drawn = options.file.endswith(".svg")
         try:
             with open(options.file, "w", encoding="utf-8") as file:
-                json.dump(found.to_dict(), file)
+                file.write(outcomes(found) + "\n" if drawn else json.dumps(found.to_dict()))
         except OSError as error:
             raise LabError(f"{options.file} could not be written: {error.strerror}.") from None
         return

@@ -14,7 +14,12 @@ from labkit.programs import Command
 def arguments(parser: argparse.ArgumentParser) -> None:
     """What may stand on the command line."""
     parser.usage = "labkit film [options] -- COMMAND… [--and COMMAND…]"
-    parser.add_argument("-o", dest="file", metavar="FILE", help="save the film: .json, .json.gz or .html")
+    parser.add_argument(
+        "-o",
+        dest="file",
+        metavar="FILE",
+        help="save the film: .json, .json.gz, .html (plays) or .svg (a picture)",
+    )
     parser.add_argument(
         "--turns",
         default="parent-first",
@@ -43,13 +48,13 @@ def run(options: argparse.Namespace) -> int:
     from labkit.camera import Options, record
     from labkit.camera.stepping import record_by_hand
     from labkit.camera.turns import Turns
-    from labkit.film import Frame
+    from labkit.film import SAVED_AS, Frame
     from labkit.scene import Scene
 
     commands = split(options.command)
     Turns(options.turns)
-    if options.file and not options.file.endswith((".json", ".json.gz", ".html")):
-        raise LabError(f"A film is saved as .json, .json.gz or .html, and {options.file} is none of these.")
+    if options.file and not options.file.endswith(SAVED_AS):
+        raise LabError(f"A film is saved as {', '.join(SAVED_AS)}, and {options.file} is none of these.")
     if options.timeout <= 0 or options.frames <= 0:
         raise LabError("--timeout and --frames must be above 0.")
 

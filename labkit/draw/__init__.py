@@ -1,15 +1,16 @@
 """A scene as text: what one would sketch on paper, in 80 columns. Pure.
 
-Pictures (`dot`, `svg`) are drawn by `picture` from the same words, and offered here too.
+Pictures (`dot`, `svg`) are drawn by `picture` from the same words, and offered here too; so are those of
+a film (`film`) and of what `explore` found (`outcomes`).
 """
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from labkit.draw.columns import columns, cut
 from labkit.draw.doing import describe, doing, is_plain, open_end, pages, plain_word
 from labkit.draw.labels import Label, holders, label
 from labkit.draw.sketch import is_shown
@@ -18,9 +19,11 @@ from labkit.words import count, listing, name, printable
 
 if TYPE_CHECKING:
     from labkit.draw.figures import figure
+    from labkit.draw.filmsvg import draw as film
+    from labkit.draw.outcomesvg import draw as outcomes
     from labkit.draw.picture import dot, svg
 
-__all__ = ["describe", "dot", "figure", "svg", "text"]
+__all__ = ["describe", "dot", "figure", "film", "outcomes", "svg", "text"]
 
 WIDTH = 80
 _AMOUNT = re.compile(r"[\d.]+ (?:µs|ms|s|min|h)\b|\S+")
@@ -42,6 +45,10 @@ def __getattr__(attribute: str) -> object:
         from labkit.draw import picture
 
         return getattr(picture, attribute)
+    if attribute in ("film", "outcomes"):
+        from labkit.draw import filmsvg, outcomesvg
+
+        return filmsvg.draw if attribute == "film" else outcomesvg.draw
     raise AttributeError(f"module {__name__!r} has no attribute {attribute!r}")
 
 
@@ -66,7 +73,7 @@ def _wrapped(start: str, words: str, then: str = " ") -> list[str]:
     """A sentence over as many lines as it needs; a word too long for a line is cut."""
     lines = [start]
     for word in _AMOUNT.findall(printable(words)):
-        if _width(lines[-1]) + 1 + _width(word) > WIDTH:
+        if columns(lines[-1]) + 1 + columns(word) > WIDTH:
             lines.append(then)
         lines[-1] += f" {word}"
     return [_cut(line) for line in lines]
@@ -132,7 +139,7 @@ def _columns(items: list[str]) -> list[str]:
     """Short items side by side, in lines of at most `WIDTH`."""
     lines: list[str] = []
     for item in items:
-        if lines and _width(lines[-1]) + 3 + _width(item) <= WIDTH:
+        if lines and columns(lines[-1]) + 3 + columns(item) <= WIDTH:
             lines[-1] += "   " + item
         else:
             lines.append("    " + item)
@@ -187,7 +194,7 @@ def _rows(rows: Sequence[str]) -> list[str]:
     """What is said of an object, a line each; what takes more goes on below, indented."""
     lines: list[str] = []
     for row in rows:
-        fits = 4 + _width(printable(row)) <= WIDTH
+        fits = 4 + columns(printable(row)) <= WIDTH
         lines += [f"    {printable(row)}"] if fits else _some(_wrapped("   ", row, " " * 5))
     return lines
 
@@ -240,28 +247,6 @@ def _self(wait: Wait, scene: Scene) -> str:
     return "one of its own threads" if process and len(process.threads) > 1 else "itself"
 
 
-# --- columns of a terminal --------------------------------------------------------------------------
-
-
-def _width(line: str) -> int:
-    return sum(_cells(character) for character in line)
-
-
-def _cells(character: str) -> int:
-    """At most so many columns: terminals differ about letters far from ours."""
-    wide = ord(character) >= 0x2E80 or unicodedata.east_asian_width(character) in "WF"
-    return 2 if wide else 1
-
-
 def _cut(line: str) -> str:
     """One line that fits, with nothing in it that a terminal would obey."""
-    line = printable(line)
-    if _width(line) <= WIDTH:
-        return line
-    kept, room = "", WIDTH - 1
-    for character in line:
-        room -= _cells(character)
-        if room < 0:
-            break
-        kept += character
-    return kept + "…"
+    return cut(printable(line), WIDTH)

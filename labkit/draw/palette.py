@@ -21,3 +21,13 @@ FILLS = {"process": "#2f6aa8", "object": "#5b6570", "ended": "#767676"}
 STROKES = {"data": "#808790", "memory": "#5a7fb5", "link": "#808790", "waits": "#5a7fb5"}
 BAR_FULL = "#f2c14e"
 BAR_EMPTY = "#39424c"
+
+CARD = "#1f262e"
+"""What films and outcomes are written on. It brings its own ink, for a light page and a dark one."""
+CARD_INK = "#f2f5f8"
+CARD_SOFT = "#b3bdc8"
+CARD_LINE = "#3a4550"
+CARD_AMBER = "#f2c14e"
+CARD_WARNING = "#ff7b72"
+LANES = ("#7cc0ff", "#d9b8ff", "#8fe3c0", "#f0f3a6", "#e9d5c3", "#b9c7d6")
+"""One after the other for the processes of a film; each also has a column and its name."""

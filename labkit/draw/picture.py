@@ -7,6 +7,7 @@ and what matters is also written. All text is escaped; identifiers are ours.
 
 from __future__ import annotations
 
+import dataclasses
 import html
 import re
 import shutil
@@ -68,11 +69,28 @@ def _source(drawn: Sketch, direction: str) -> str:
 def svg(scene: Scene, *, times: bool = False) -> str:
     """The scene as an SVG: drawn by graphviz's `dot` where that is installed, and otherwise by us."""
     drawn = sketch(scene, times)
+    return _named(_painted(drawn), drawn)
+
+
+def inset(scene: Scene, x: float, y: float, most: float) -> tuple[str, float, float]:
+    """The scene as a part of a larger SVG, at most so wide, without its sentences; its width and height."""
+    made = _painted(dataclasses.replace(sketch(scene), findings=(), limits=()))
+    size = re.search(r'<svg [^>]*?width="([0-9.]+)(?:pt)?" height="([0-9.]+)(?:pt)?"', made)
+    assert size is not None
+    wide, high = float(size[1]), float(size[2])
+    scale = min(1.0, most / wide)
+    place = f'<svg x="{x:g}" y="{y:g}" width="{wide * scale:g}" height="{high * scale:g}"'
+    view = re.search(r'viewBox="[^"]*"', made)
+    inside = made[made.index(">", made.index("<svg")) + 1 :]
+    return f"{place} {view[0] if view else ''}>{inside}", wide * scale, high * scale
+
+
+def _painted(drawn: Sketch) -> str:
     made = _by_graphviz(_source(drawn, "LR"))
     if made is not None and _width(made) > _PAGE_POINTS:
         # Shrunk to a page's width it could not be read from the last row: draw it downwards.
         made = min(made, _by_graphviz(_source(drawn, "TB")) or made, key=_width)
-    return _named(made or plainsvg.draw(drawn), drawn)
+    return made or plainsvg.draw(drawn)
 
 
 def _width(made: str) -> float:

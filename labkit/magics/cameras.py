@@ -18,7 +18,7 @@ from typing import Any
 
 from labkit import names, studio, supervisor
 from labkit.errors import LabError
-from labkit.exploration import Exploration, describe
+from labkit.exploration import Exploration
 from labkit.film import Film
 from labkit.magics.byname import Interrupted
 from labkit.magics.cells import definition, make
@@ -185,7 +185,7 @@ def _explored(commands: Sequence[Command], **options: Any) -> Any:
 
     with _progress() as tell:
         found = make_exploration(commands, tell, **options)
-    return show_outcomes(found.to_dict(), describe(found), lambda number: replay(commands, found, number))
+    return show_outcomes(found, lambda number: replay(commands, found, number))
 
 
 @contextlib.contextmanager
