@@ -13,14 +13,15 @@ ROOT = Path(__file__).resolve().parents[1]
 STILLS = {
     "forgotten": ("04_pipes", 'labkit.xray("forgetful")'),
     "polite": ("13_unix_sockets", 'labkit.xray("polite")'),
+    "film": ("04_pipes", "%%film parent"),
 }
-"""A picture's name, its notebook, and the cell that drew it."""
+"""A picture's name, its notebook, and how the cell begins that drew it."""
 
 
 def still(notebook: str, cell: str) -> str:
     """The picture that is stored below this cell."""
     for found in notebooks.read(ROOT / "notebooks" / f"{notebook}.ipynb")["cells"]:
-        if notebooks.source(found).strip() == cell:
+        if notebooks.source(found).startswith(cell):
             return "".join(found["outputs"][0]["data"]["image/svg+xml"])
     raise SystemExit(f"{notebook} has no cell {cell}")
 
