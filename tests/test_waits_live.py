@@ -66,7 +66,7 @@ HANGS = {
     "crossed semaphores of a set": (CROSSED_SET, FAMILY, "semaphore 1 of sysv-sem-1, last used by `child`"),
     "a POSIX semaphore taken twice": (POSIX_TWICE, {"parent"}, "release it before taking it again"),
     "crossed semaphores in shared memory": (CROSSED_SHARED, FAMILY, "in the same order"),
-    "a mutex locked twice": (MUTEX_TWICE, {"parent"}, "no other thread that could release it"),
+    "a mutex locked twice": (MUTEX_TWICE, {"parent"}, "release a lock before taking it again"),
     "threads with crossed locks": (CROSSED_THREADS, {"parent"}, "every thread of `parent` waits for another"),
     "a full line before accept": (FULL_LINE, FAMILY, "accept in `parent` before it calls read"),
     "a socket pair, both reading": (SOCKET_PAIR, FAMILY, "could send something"),

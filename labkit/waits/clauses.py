@@ -160,7 +160,7 @@ def _say_word(seen: Seen, ending: Ending, who: str) -> str:
     if len(seen.live[ending.pid]) > 1:
         name = quoted(ending.pid, seen.scene)
         return f"every thread of {name} waits for another of them to let go or to wake it"
-    return f"{who} for a lock in its own memory, and has no other thread that could release it"
+    return f"{who} for a lock or an event in its own memory, and no other thread is there to let it go on"
 
 
 def _queues(seen: Seen, ending: Ending) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.scene import InetSocket, Memory, PosixSem, SysvSem, SysvShm, UnixSocket
+from labkit.scene import EventFd, InetSocket, Memory, PosixSem, SysvSem, SysvShm, UnixSocket
 from labkit.waits.clauses import ends, is_lock, reads, sleeps_on_word, takes, thing, waits_for_children
 from labkit.waits.enablers import Ending
 from labkit.waits.seen import Seen
@@ -91,6 +91,8 @@ def _one_after_the_other(seen: Seen, knot: list[Ending]) -> str:
     alone, they = number == 1, "both" if number == 2 else "all"
     if all(is_lock(seen, e) or takes(seen, e) or sleeps_on_word(seen, e) for e in knot):
         return _release_first(seen, knot, alone, they)
+    if alone and isinstance(thing(seen, knot[0]), EventFd):
+        return "let another process count it up, or do so before reading it"
     if alone:
         return "give the other end to another process, and close it here"
     if all(seen.reads(e.pid, e.blocked) for e in knot):
@@ -110,6 +112,8 @@ def _release_first(seen: Seen, knot: list[Ending], alone: bool, they: str) -> st
         return f"let {they} of them take these in the same order"
     if any(sleeps_on_word(seen, e) for e in knot) and len(seen.live[knot[0].pid]) > 1:
         return "release each lock before taking it again, and take locks in the same order in every thread"
+    if alone and not any(e.blocked.object for e in knot):
+        return "release a lock before taking it again; await an event only while a thread can tell of it"
     return "release it before taking it again"
 
 
