@@ -93,11 +93,13 @@ class Outside:
         return False
 
     def starters_show(self) -> bool:
-        """Is it seen what those hold who started the picture's programs? (Who adopted an orphan of the
-        whole machine is no starter, and holds nothing of anybody's.)"""
+        """Is it seen what those hold who started the picture's programs?
+
+        Who adopted an orphan of the whole machine is no starter. Nor is what makes containers (its number
+        is 0 in them): it executes, and keeps nothing of theirs but what leads out."""
         if self._starters_show is None:
             seen, tables = self._look.seen, self.scan().tables
-            starters = {one.stat.ppid for one in seen.values()} - set(seen)
+            starters = {one.stat.ppid for one in seen.values()} - set(seen) - {0}
             if rights.sees_all_processes():
                 starters -= {_INIT}
             shown = all(pid in tables and not tables[pid].hidden for pid in starters)
