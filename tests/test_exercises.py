@@ -16,7 +16,8 @@ from labkit.reports import Report
 
 COURSE = Course(Path(__file__).parents[1])
 NAMES = list(COURSE.names())
-WRONG = sorted((COURSE.folder / "exercises" / "checks" / "wrong").glob("*/*__*.*"))
+CHECKS = COURSE.folder / "exercises" / "checks"
+WRONG, RIGHT = (sorted((CHECKS / folder).glob("*/*__*.*")) for folder in ("wrong", "right"))
 
 
 def share(item: pytest.Item) -> str:
@@ -71,6 +72,13 @@ def test_the_master_passes_and_its_stored_output_says_so(name: str) -> None:
     assert notebooks.printed(MASTERS[name].cell) == report.text()
 
 
+@pytest.mark.parametrize("path", RIGHT, ids=named)
+def test_a_right_answer_of_another_kind_passes_with_the_same_report(path: Path) -> None:
+    name = exercise_of(path)
+    report = judge(COURSE, name, "\n" + path.read_text(encoding="utf-8"))
+    assert report.text() == notebooks.printed(MASTERS[name].cell)
+
+
 @pytest.mark.parametrize("path", WRONG, ids=named)
 def test_a_wrong_answer_fails_on_its_own_criterion_with_its_own_sentence(path: Path) -> None:
     report = judge(COURSE, exercise_of(path), path.read_text(encoding="utf-8"))
@@ -96,7 +104,7 @@ def test_every_exercise_has_its_master_and_three_wrong_answers_and_hints() -> No
     assert sorted(MASTERS) == sorted(NAMES)
     mistakes = [exercise_of(path) for path in WRONG]
     assert {name: mistakes.count(name) >= 3 for name in NAMES} == dict.fromkeys(NAMES, True)
-    assert set(mistakes) <= set(NAMES)
+    assert {*mistakes, *map(exercise_of, RIGHT)} <= set(NAMES)
     for name in NAMES:
         exercise = COURSE.exercise(name)
         assert 2 <= len(exercise.hints) <= 4

@@ -6,8 +6,7 @@ import signal
 from functools import partial
 
 from labkit.exercises import Exercise, Failed, fail
-
-WAITS = ("poll", "ppoll", "select", "pselect6", "epoll_wait", "epoll_pwait", "epoll_pwait2")
+from labkit.judge.claims import kind
 
 # --- trace it ---------------------------------------------------------------------------------------
 
@@ -57,10 +56,10 @@ def the_ends(answer):
 def the_wait(answer):
     """says whom the reader waits for"""
     said = _traced(answer).get("the reader waits for")
-    if not isinstance(said, list) or not all(isinstance(name, str) for name in said):
+    if not isinstance(said, list | frozenset) or not all(isinstance(name, str) for name in said):
         fail("For 'the reader waits for' there is no list of names.")
     holders = _at_rest(answer, _writers)
-    if strangers := [name for name in said if name not in holders]:
+    if strangers := sorted(name for name in said if name not in holders):
         fail(f"The second child's read does not wait for {_told(strangers[0])}.")
     if missing := [name for name in holders if name not in said]:
         fail(f"If all on your list were gone, its read would still wait: for the {missing[0]}.")
@@ -104,9 +103,9 @@ def _writers(scene):
     return [NAMES[process.name] for process in scene.processes if process.pid in pids]
 
 
-def _rows(process, ours=200):
+def _rows(process, from_=3, ours=200):
     """The descriptors that a process has made or been given: not the first three, nor the judge's."""
-    return [row for row in process.descriptors if 2 < row.fd < ours]
+    return [row for row in process.descriptors if from_ <= row.fd < ours]
 
 
 def _told(name):
@@ -141,9 +140,15 @@ def to_three(answer):
 
 def _handed_out(answer, count):
     texts = [b"a" * 99_000 + answer.fresh_bytes(500).hex().encode() for _ in range(count)]
-    r, w = answer.pipe()
-    running = answer.call("hand_out", texts, w)
-    received = r.read_all()
+    r, ours, running = _at_work(answer, texts)
+    scene = _first_child_stuck(answer, running)
+    writing = [child for child in _children(scene, running) if _writes(child)]
+    if not writing:
+        fail("It writes into the pipe `out` itself: that is for the child to do.")
+    if len(writing) > 1:
+        fail("While one child was still writing its text, another had its own already: wait for the first.")
+    ours.close()
+    received = r.read_all().lstrip(FILLER)
     running.result()
     right = [text.upper() for text in texts]
     if received == b"".join(right):
@@ -153,20 +158,37 @@ def _handed_out(answer, count):
     fail(f"{len(received)} of {100_000 * count} bytes came back, and they are not what was handed out.")
 
 
+FILLER = b"."
+
+
+def _at_work(answer, texts):
+    """The answer, whose children find the pipe `out` full; and our ends of that pipe."""
+    r, w = answer.pipe()
+    ours = w.copy()
+    ours.write(FILLER * 65536)
+    return r, ours, answer.call("hand_out", texts, w)
+
+
+def _children(scene, running):
+    return [process for process in scene.processes if process.pid != running.pid]
+
+
+def _writes(process):
+    return process.blocked is not None and process.blocked.call == "write"
+
+
 @hand_out.criterion(points=1)
 def no_end_too_many(answer):
     """has all children at once, and none of them holds an end that it does not use"""
-    r, w = answer.pipe()
-    ours = w.copy()
-    ours.write(bytes(65536))
-    running = answer.call("hand_out", [b"one", b"two", b"three"], w)
+    r, ours, running = _at_work(answer, [b"one", b"two", b"three"])
     scene = _first_child_stuck(answer, running)
     ours.close()
-    children = [process for process in scene.processes if process.pid != running.pid]
+    parent = scene.process(running.pid)
+    children = _children(scene, running)
+    not_theirs = {row.object for row in parent.descriptors if row.fd in (1, 2, 3)}
     for number, child in enumerate(children, 1):
-        out = {row.object for row in _rows(child) if row.fd == 3}
-        ends = [row.mode for row in _rows(child) if row.object not in out]
-        if ends != ["r"]:
+        ends = [row.mode for row in _rows(child, from_=0) if _is_pipe(row, scene, not_theirs)]
+        if ends not in (["r"], []):  # who has read to the end may have closed it
             fail(f"Child {number} holds {_counted(ends)}. It needs one, the read end of its own pipe.")
     if len(children) != 3:
         fail(f"While the first of three children wrote, the others were not there: {len(children)} of 3.")
@@ -175,19 +197,24 @@ def no_end_too_many(answer):
     return "3 children, a read end each."
 
 
+def _is_pipe(row, scene, others):
+    return row.object is not None and row.object not in others and scene.object(row.object).kind == "pipe"
+
+
 def _first_child_stuck(answer, running):
     """A picture of the moment when a child sleeps in write, for nobody reads, and all others sleep too."""
     scenes = []
 
     def stuck():
         scenes[:] = [answer.scene()]
-        blocked = [process.blocked for process in scenes[0].processes]
-        return running.ended or (all(blocked) and any(each.call == "write" for each in blocked))
+        processes = scenes[0].processes
+        all_sleep = all(process.blocked for process in processes)
+        return running.ended or (all_sleep and any(map(_writes, processes)))
 
     answer.wait(stuck)
     if running.ended:
         running.result()
-        fail("Nobody had read what its children wrote, and it returned: it did not wait for them.")
+        fail("It returned before anybody had read what its children write: it did not wait for them.")
     return scenes[0]
 
 
@@ -210,7 +237,8 @@ read_to_end = Exercise(
 @read_to_end.criterion(points=1)
 def in_pieces(answer):
     """waits for what comes later"""
-    pieces = [answer.fresh_bytes(count) for count in (10, 1, 4096, 10)]
+    pieces = [answer.fresh_bytes(count) for count in (9, 1, 4096, 9)]
+    pieces = [b"\n" + pieces[0], *pieces[1:3], pieces[3] + b"\n"]
     data = b"".join(pieces)
     running, writer = _reading(answer)
     for piece in pieces:
@@ -232,9 +260,8 @@ def every_writer(answer):
     early.close()
     late.wait_empty()
     left_early = partial(_left_early, running, first + second)
-    running.wait_asleep("read", *WAITS, otherwise=left_early)
-    if not running.waits_for_ever():
-        answer.wait_quiet(lambda: running.ended, seconds=1)
+    running.wait_asleep(otherwise=left_early)
+    running.impatience()  # whoever waits only for a while is given that while
     if running.ended:
         left_early()
     late.write(second)
@@ -261,14 +288,14 @@ def _reading(answer):
 
 def _wait_reading(running, data):
     """Wait until there is nothing it can do but wait for more."""
-    running.wait_asleep("read", *WAITS, otherwise=lambda: _expect_returned(running, data, early=True))
+    running.wait_asleep(otherwise=lambda: _expect_returned(running, data, early=True))
 
 
 def _left_early(running, data):
     value = running.result()
     if isinstance(value, bytes):
         fail(f"It returned {len(value)} of {len(data)} bytes while a writer was still there.")
-    fail(f"It returned {_shown(value)}, not bytes.")
+    fail(f"It returned {kind(value)}, not bytes.")
 
 
 def _expect_returned(running, data, early=False):
@@ -276,7 +303,7 @@ def _expect_returned(running, data, early=False):
     if value == data and not early:
         return
     if not isinstance(value, bytes):
-        fail(f"It returned {_shown(value)}, not bytes.")
+        fail(f"It returned {kind(value)}, not bytes.")
     if value == data:
         fail("It returned before the writer had gone: it cannot know that no more will come.")
     if data.startswith(value):
@@ -285,10 +312,6 @@ def _expect_returned(running, data, early=False):
             "a read returns what is there, not all that will come."
         )
     fail(f"It returned {len(value)} bytes, and they are not the {len(data)} that were written.")
-
-
-def _shown(value):
-    return "None" if value is None else f"a value of type {type(value).__name__}"
 
 
 write_all = Exercise(
@@ -326,7 +349,10 @@ def despite_a_signal(answer):
     data = answer.fresh_bytes(300_000)
     r, w = answer.pipe()
     running = answer.call("write_all", w, data, handle=["SIGUSR1"])
-    running.wait_asleep("write", otherwise="It returned before all bytes could have been written.")
+    _wait_full(running, r)
+    if running.ended:
+        running.check()
+        fail("It returned before all bytes could have been written.", running.printed())
     running.signal("SIGUSR1")
     _expect(r.read_all(), data, running)
     return "300000 of 300000 bytes arrived."
@@ -339,11 +365,8 @@ def asleep_while_full(answer):
     r, w = answer.pipe()
     running = answer.call("write_all", w.set_nonblocking(), data)
     _wait_full(running, r)
-    calls = running.sleeps_in(*WAITS)
-    if running.ended:
-        _expect(r.read_all(), data, running)
-    if not calls & set(WAITS):
-        doing = f"slept in `{min(calls)}` and tried again" if calls else "kept trying"
+    doing = running.impatience()
+    if doing and not running.ended:
         fail(f"While the pipe was full it {doing}. `select` and `poll` sleep until there is room.")
     _expect(r.read_all(), data, running)
     return "It slept until somebody read; 300000 of 300000 bytes arrived."
@@ -359,19 +382,22 @@ def nobody_reads(answer):
     if received != data[:100_000]:
         _expect(received, data, running)
     r.close()
-    raised = running.raised()
+    raised = running.raised("BrokenPipeError")
     if raised is None:
-        fail(
-            "The reader went away after 100000 of 300000 bytes, and `write_all` returned as if all was well."
+        did = (
+            "`write_all` returned as if all was well"
+            if not running.status
+            else f"its process {running.ending}"
         )
+        fail(f"The reader went away after 100000 of 300000 bytes, and {did}.")
     if raised != "BrokenPipeError":
         running.check()
     return "The reader went away, and BrokenPipeError came out."
 
 
 def _wait_full(running, r):
-    """Wait until the pipe is full and the answer has met that, or it has ended."""
-    running.answer.wait(lambda: running.ended or r.queued() >= 65536, every=0.001)
+    """Wait until the answer has written what it can, and has met the full pipe; or has ended."""
+    running.answer.wait(lambda: running.ended or r.queued() > 0, every=0.001)
     running.wait_done()
 
 
@@ -408,9 +434,9 @@ exchange = Exercise(
 LISTENS_FIRST = """
 import os, sys
 heard, count = b"", int(sys.argv[1])
-while len(heard) < count:
-    heard += os.read(3, 65536)
-print("all", flush=True)
+while len(heard) < count and (piece := os.read(3, 65536)):
+    heard += piece
+print("all" if len(heard) == count else len(heard), flush=True)
 while piece := os.read(3, 65536):
     heard += piece
 os.write(4, heard[::-1])
@@ -444,14 +470,13 @@ def both_at_once(answer):
 def asleep_while_silent(answer):
     """sleeps while the other side is silent"""
     running, said, reply = _between_us(answer)
-    answer.wait(lambda: running.ended or said.queued() >= 65536, every=0.001)
-    running.wait_done()
-    calls = running.sleeps_in(*WAITS, "read", "write", "wait4", "waitid", "futex")
-    if not running.ended and calls <= {"clock_nanosleep", "nanosleep"}:
-        doing = "took naps and tried again" if calls else "kept trying"
+    _wait_full(running, said)
+    doing = running.impatience()
+    if running.ended:
+        running.result()
+        fail("The other side was silent for a moment, and it returned, with 300000 bytes to say.")
+    if doing:
         fail(f"The other side was silent, and it {doing}. `select` and `poll` sleep until there is news.")
-    if not running.ended and not running.waits_for_ever():
-        fail("It sleeps with a time limit, and looks again though nothing has happened.")
     reply.close()
     said.read_all()
     running.check()
@@ -493,8 +518,10 @@ def _between_us(answer):
 
 def _expect_answer(running, other, data):
     value = _result(running, other)
+    if other and (heard := other.wait_ended().output.split()) and heard[0] != "all":
+        fail(f"The other side heard {heard[0]} bytes, and then the end: that was not all.")
     if not isinstance(value, bytes):
-        fail(f"It returned {_shown(value)}, not bytes.")
+        fail(f"It returned {kind(value)}, not bytes.")
     if value != data:
         fail(f"The other side answered with {len(data)} bytes; it returned {len(value)}, and not the same.")
 

@@ -6,13 +6,11 @@ import signal
 import struct
 
 from labkit.exercises import Exercise, fail
+from labkit.judge.claims import kind
 
 KEY = 0x5EA70000 + os.getuid() % 0x10000
 """For each user another: where there are no rooms, the answers of two don't meet."""
 ONE = "a System V shared memory segment"
-
-NAPS = ("clock_nanosleep", "nanosleep", "select", "pselect6", "poll", "ppoll", "epoll_wait", "semtimedop")
-"""What somebody sleeps in who looks again later; who does not sleep at all is watched for two seconds."""
 
 # --- programs of ours, beside the answer: each ends when descriptor 3 does ---------------------------
 
@@ -117,6 +115,8 @@ def its_record(answer):
     _end(guest, w2)
     _end(maker, w)
     expected = {"size": size, "creator": int(maker.output.split()[0]), "attached": 2}
+    if value is None:
+        fail("There is a segment with this key, and it returned None.")
     if not isinstance(value, dict):
         fail("It did not return a dictionary.")
     for word, right in expected.items():
@@ -135,12 +135,12 @@ def _wrong(word, right, said):
     if word == "creator":
         return "`creator` is not the pid of the process that made it."
     if word == "size":
-        return f"`size` is not what the record says, but {_kind(said)}."
+        return f"`size` is {_kind(said)}, but not the size in the record."
     return f"`{word}` was {right}, and it said {_shown(said)}."
 
 
 def _shown(value):
-    return str(value) if type(value) in (int, bool, type(None)) else f"a value of type {type(value).__name__}"
+    return str(value) if type(value) in (int, bool) else kind(value)
 
 
 @about.criterion(points=1)
@@ -174,13 +174,26 @@ team = Exercise(
 def both_have_it(answer):
     """is two processes with one segment"""
     running, ours = _working(answer)
+    children = set(running.pids()) - {running.pid}
+    _send(children, signal.SIGSTOP)
     ours.close()
+    answer.wait_quiet(lambda: running.ended or running.rests())
+    left_early = running.ended
+    _send(children, signal.SIGCONT)
     running.result()
+    if left_early:
+        fail("It returned while its child was still there: `os.wait` waits for it, and takes leave of it.")
     return "Attached twice."
 
 
+def _send(pids, number):
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+
+
 def _working(answer):
-    """The answer at work: two processes that sleep in read, one segment; and our end of the pipe."""
+    """The answer at work: two processes that wait for the pipe, one segment; and our end of that pipe."""
     theirs, ours = answer.pipe()
     running = answer.call("team", theirs)
     seen = []
@@ -199,8 +212,15 @@ def _working(answer):
 
 def _is_at_work(scene):
     shared = [thing for thing in scene.objects if thing.kind == "sysv-shm"]
-    waiting = [p for p in scene.processes if p.blocked and p.blocked.call == "read"]
+    waiting = [process for process in scene.processes if _waits_for_a_pipe(process, scene)]
     return len(shared) == 1 and shared[0].attached == 2 and len(waiting) == 2 and _greets(shared[0])
+
+
+def _waits_for_a_pipe(process, scene):
+    waits_for = (
+        {process.blocked.object, *(row.object for row in process.blocked.on)} if process.blocked else set()
+    )
+    return any(scene.object(id).kind == "pipe" for id in waits_for - {None})
 
 
 def _greets(segment):
@@ -219,7 +239,7 @@ def _explain(scene):
         fail(f"The segment is attached {shared[0].attached} times, not twice.")
     if not _greets(shared[0]):
         fail("The segment does not begin with `ready`.")
-    fail("Not both of your processes sleep in `read`, waiting for the end of the pipe.")
+    fail("Not both of your processes sleep and wait for the end of the pipe.")
 
 
 @team.criterion(points=2)
@@ -227,9 +247,7 @@ def killed(answer):
     """leaves no segment behind when both are killed"""
     running, ours = _working(answer)
     scene = answer.scene()
-    for pid in answer.processes():
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
+    _send(answer.processes(), signal.SIGKILL)
     running.wait_ended()
     answer.wait_quiet(lambda: ONE not in answer.objects(), seconds=1)
     left = ONE in answer.objects()
@@ -299,7 +317,7 @@ def waits_for_it(answer):
     """waits until whoever makes it is ready"""
     maker, w = _holder(answer, 4096)
     running = answer.call("join", KEY)
-    running.looks_again(*NAPS)
+    running.looks_again(times=10)
     if running.ended:
         running.result()
         fail("The segment was there, but its first byte was still 0; it returned all the same.")
@@ -322,7 +340,7 @@ def at_the_same_time(answer):
         _clear(answer)
         first, second = _one_between_the_steps_of_another(answer, step)
         said = [run.wait_ended().output.split()[-2:] for run in (first, second)]
-        _taken_away(answer)
+        seen = _taken_away(answer)
         for run in (first, second):
             run.check()
         true = [words[:1] for words in said].count(["True"])
@@ -330,6 +348,11 @@ def at_the_same_time(answer):
             fail(f"Two came at the same time, and {'both' if true else 'none'} returned True.")
         if any(words[1:] != ["ready"] for words in said):
             fail("Two came at the same time, and one of them returned when the segment was not yet ready.")
+        maker = (first, second)[said.index(["True", "ready"])].pid
+        if seen is None or seen.creator != maker or not (seen.head or b"").startswith(READY):
+            fail(
+                "Two came at the same time, and the one who returned True has made no segment that is ready."
+            )
     return "Somebody came between any two steps of another; one of them made it."
 
 
@@ -339,8 +362,11 @@ def _one_between_the_steps_of_another(answer, step):
     first = answer.beside("join", answer.text + HELD, hold, arguments=[str(step)])
     answer.wait(lambda: "held" in first.output or first.ended, every=0.001)
     second = answer.beside("join", answer.text + HELD, arguments=["0"])
-    second.looks_again(*NAPS, looks=500)
+    second.looks_again()
     ours.close()
+    first.looks_again(times=30, looks=3000)
+    if not first.ended and not second.ended:
+        fail("Two came at the same time, and both wait: each takes the other for the one who makes it.")
     return first, second
 
 
@@ -412,7 +438,7 @@ while not told():
         version += 2
         segment.write(struct.pack("<Q", version))
         print(int.from_bytes(value, "little"), flush=True)
-    time.sleep(random.choice((0, 0.002)) if busy else 0.005)
+    time.sleep(random.choice((0, 0.002, 0.02, 0.3)) if busy else 0.005)
 segment.remove()
 """
 
@@ -424,12 +450,15 @@ def _writer(answer, version, value, mood):
 @total.criterion(points=1, seconds=15)
 def adds_up(answer):
     """adds up the cells of a table at rest"""
-    value = int.from_bytes(answer.fresh_bytes(4), "little") - (1 << 31)
+    value = -(1 << 40) - int.from_bytes(answer.fresh_bytes(4), "little")  # no unsigned, no 4 bytes
     writer, w = _writer(answer, 6, value, "idle")
     running = answer.call("total", KEY)
     said = running.result()
     _end(writer, w)
-    if said != sum(range(value, value + CELLS)):
+    right = sum(range(value, value + CELLS))
+    if said == right + CELLS * (1 << 64):
+        fail("The cells are below zero, and it took them for unsigned numbers.")
+    if said != right:
         fail(f"It returned {_kind(said)}, and that is not what the cells add up to.")
 
 
@@ -440,7 +469,7 @@ def waits_while_odd(answer):
     version = struct.pack("<Q", 7)
     maker, w = _holder(answer, 8 + 8 * CELLS, version + struct.pack("<q", value) * 2)
     running = answer.call("total", KEY)
-    running.looks_again(*NAPS)
+    running.looks_again(times=10)
     if running.ended:
         running.result()
         fail("The version was 7, so somebody was still writing; it returned a total all the same.")
@@ -455,9 +484,9 @@ def waits_while_odd(answer):
 @total.criterion(points=2, seconds=20)
 def never_torn(answer):
     """never mixes two versions"""
-    torn = _torn(answer, "after") or _torn(answer, "before")
+    torn = any(_torn(answer, *reads) for reads in ((0, 1), (0, 3), (1, 2), (2, 3)))
     writer, w = _writer(answer, 0, 7, "busy")
-    totals = [answer.call("total", KEY).result() for _ in range(10)]
+    totals = [answer.call("total", KEY).result() for _ in range(5)]
     _end(writer, w)
     right = {int(word) * CELLS for word in writer.output.split()[1:]} | {7 * CELLS}
     if torn or any(said not in right for said in totals):
@@ -465,15 +494,19 @@ def never_torn(answer):
     return "A writer came between its looks; the table had every total that it returned."
 
 
-def _torn(answer, moment):
-    """Is what it returns a mixture, when the cells are half old and half new just as it reads them?"""
+def _torn(answer, begin, end):
+    """Is what it returns a mixture, when a writer begins and ends after so many of its reads?"""
     old, new = (int.from_bytes(answer.fresh_bytes(4), "little") for _ in range(2))
     orders, ours = answer.pipe()
     done, theirs = answer.pipe()
     _clear(answer)
-    writer = answer.beside("writer", HALF_WAY, orders, theirs, arguments=[moment, str(old), str(new)])
+    writer = answer.beside("writer", HALF_WAY, orders, theirs, arguments=[str(begin), str(old), str(new)])
     answer.wait(lambda: "ready" in writer.output or writer.ended, every=0.001)
-    running = answer.beside("total", answer.text + MET, done, ours, arguments=[moment]).wait_ended()
+    running = answer.beside("total", answer.text + MET, done, ours, arguments=[str(begin), str(end)])
+    answer.wait(lambda: running.ended or "finished" in writer.output, every=0.001)
+    running.looks_again(times=30, looks=3000)
+    if not running.ended:
+        fail("The writer has finished, and it goes on and on: does it compare with a version of long ago?")
     writer.wait_ended()
     running.check()
     return running.output.split()[-1:] not in ([str(old * CELLS)], [str(new * CELLS)])
@@ -481,7 +514,7 @@ def _torn(answer, moment):
 
 HALF_WAY = f"""
 import os, select, struct, sys, sysv_ipc
-moment, old, new = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+begins, old, new = map(int, sys.argv[1:])
 segment = sysv_ipc.SharedMemory({KEY}, sysv_ipc.IPC_CREX, size=8 + 8 * {CELLS}, init_character=bytes(1))
 segment.write(struct.pack("<q", old) * {CELLS}, 8)
 half = struct.pack("<q", new) * ({CELLS} // 2)
@@ -492,7 +525,7 @@ def finish():
     segment.write(half, 8 + len(half))
     segment.write(struct.pack("<Q", 2))
 steps = [begin, finish]
-if moment == "after":
+if begins == 0:
     steps.pop(0)()
 print("ready", flush=True)
 while steps and select.select([3], [], [], 2)[0] and os.read(3, 1):
@@ -500,11 +533,12 @@ while steps and select.select([3], [], [], 2)[0] and os.read(3, 1):
     os.write(4, b".")
 while steps:  # nobody gave the order
     steps.pop(0)()
+print("finished", flush=True)
 while os.read(3, 1):
     os.write(4, b".")
 segment.remove()
 """
-"""A writer who begins and finishes when told to; it begins at once when it is to be met after that."""
+"""A writer who begins and finishes when told to; it begins at once when it is to come before all reads."""
 
 MET = f"""
 import os as _os, sys as _sys, sysv_ipc as _ipc
@@ -512,11 +546,11 @@ import os as _os, sys as _sys, sysv_ipc as _ipc
 _plain = _ipc.SharedMemory
 
 class _Met(_plain):
-    orders = 1 if _sys.argv[1] == "after" else 2
+    reads, moments = 0, tuple(map(int, _sys.argv[1:]))
     def read(self, byte_count=0, offset=0):
         found = super().read(byte_count, offset)
-        if _Met.orders and (offset == 0 or _sys.argv[1] == "after"):
-            _Met.orders -= 1
+        _Met.reads += 1
+        if _Met.reads in _Met.moments:
             _os.write(4, b"!")
             _os.read(3, 1)
         return found
@@ -527,7 +561,7 @@ for _name, _value in [*globals().items()]:
 _ipc.SharedMemory = _Met
 print(total({KEY}), flush=True)
 """
-"""Whoever reads lets the writer go one step: after each look at the version, or after the first read."""
+"""Whoever reads lets the writer go a step after so many reads."""
 
 
 def _kind(said):

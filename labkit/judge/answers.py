@@ -92,7 +92,13 @@ class Answer:
             os.close(w)
             self._cage.watch(at_once=True)
             r, w = os.pipe()
+        self._give(w)
         return r, w
+
+    def _give(self, fd: int) -> None:
+        """Let the answer open it by its name in /proc, too, where it is another user than we."""
+        if self._cage.wall.uid is not None:
+            os.fchown(fd, self._cage.wall.uid, self._cage.wall.uid)
 
     def fresh_bytes(self, count: int) -> bytes:
         """So many bytes that nobody can know beforehand."""
@@ -160,6 +166,7 @@ class Answer:
         }
         job |= {"limits": self._limits, "environment": _environment()}
         out, theirs = os.pipe()
+        self._give(theirs)
         null = os.open(os.devnull, os.O_RDONLY)
         try:
             stdio = [stdin.fd if stdin else null, theirs, theirs]
@@ -170,7 +177,8 @@ class Answer:
             os.close(null)
         for end in {*given, *([stdin] if stdin else [])}:
             end.close()
-        running = Running(self, name, spawned.pid, spawned.pidfd, spawned.claims, out)
+        own = job["text"] is self.text
+        running = Running(self, name, spawned.pid, spawned.pidfd, spawned.claims, out, own)
         self.runs.append(running)
         return running
 
@@ -194,6 +202,11 @@ class Answer:
         try:
             self.wait(lambda: bool(over))
             found = exploring.result()
+        except TimeUp:
+            fail(
+                f"Not every order could be tried in {self._seconds:g} seconds. Does somebody look again and "
+                "again, instead of sleeping until it is time? Then there is no end to the orders."
+            )
         finally:
             self.forget(exploring.fd)
             exploring.close()
@@ -263,11 +276,12 @@ class Answer:
                 look = time.monotonic() + 0.5
             self._turn(min(every, look - now if hang and look > now else every, self._deadline - now))
 
-    def wait_quiet(self, until: Callable[[], bool], seconds: float = 0.5) -> None:
-        """Wait for a condition, but not for long, and without complaint if it does not come."""
+    def wait_quiet(self, until: Callable[[], bool], seconds: float = 0.5) -> bool:
+        """Wait for a condition, but not for long, and without complaint if it does not come: False then."""
         end = time.monotonic() + seconds
-        while not until() and time.monotonic() < end:
+        while not (there := until()) and time.monotonic() < end:
             self._turn(0.005)
+        return there
 
     @contextlib.contextmanager
     def _uncounted(self) -> Iterator[None]:
@@ -297,6 +311,11 @@ class Answer:
             return TimeUp(f"Not done after {self._seconds:g} seconds, with more than {MOST_SEEN} processes.")
         said = hangs.describe(self.scene())
         return TimeUp(f"Not done after {self._seconds:g} seconds{said.because}.", said.picture)
+
+    def explained(self, picture: str) -> str:
+        """A picture of a failure, and what else may help to understand it."""
+        asides = [aside for run in self.runs for aside in run.asides() if aside not in picture]
+        return "\n".join(filter(None, [picture, *dict.fromkeys(asides)]))
 
     def close(self) -> None:
         """Let go of everything; the processes are the cage's to end."""

@@ -37,7 +37,12 @@ class End:
         """Wait until there are bytes (or the end), and take up to so many."""
         self._make_own()
         got: list[bytes] = []
-        self._use(select.POLLIN, lambda: got.append(self._read(most)) if not got else None, lambda: bool(got))
+
+        def read() -> None:
+            piece = None if got else self._read(most)
+            got.extend([] if piece is None else [piece])
+
+        self._use(select.POLLIN, read, lambda: bool(got))
         return got[0]
 
     def read_all(self) -> bytes:
@@ -96,8 +101,12 @@ class End:
         finally:
             self._answer.forget(self.fd)
 
-    def _read(self, most: int) -> bytes:
-        return os.read(self.fd, most)
+    def _read(self, most: int) -> bytes | None:
+        """What is there now; None when somebody else has taken it meanwhile."""
+        try:
+            return os.read(self.fd, most)
+        except BlockingIOError:
+            return None
 
     def _write(self, rest: memoryview, sent: list[int]) -> None:
         if not sent:

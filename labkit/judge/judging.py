@@ -24,7 +24,7 @@ from labkit.exercises import Course, Criterion, Exercise, Failed
 from labkit.judge import sandbox
 from labkit.judge.answers import Answer
 from labkit.judge.cage import Cage
-from labkit.judge.running import sleeping_in
+from labkit.judge.resting import sleeping_in
 from labkit.judge.sandbox import Wall
 from labkit.judge.watch import Poor, wait_for_plenty
 from labkit.kernel import syscalls
@@ -128,7 +128,7 @@ class Judged:
         except Poor:
             raise
         except Failed as failed:
-            seen, picture, held = failed.seen, failed.picture, False
+            seen, picture, held = failed.seen, answer.explained(failed.picture), False
         except (Abandoned, LabError):
             raise
         except Exception as error:

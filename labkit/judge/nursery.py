@@ -171,7 +171,7 @@ def _call(job: dict, namespace: dict, claims: "Claims") -> int:
     except BaseException as error:
         claims.say(raised=_described(error))
         return 1
-    claims.say(returned=_encoded(value)) if os.getpid() == me else claims.say(stray=True)
+    claims.returned(value) if os.getpid() == me else claims.say(stray=True)
     _flush()
     return 0
 
@@ -221,6 +221,13 @@ class Claims:
             os.write(self.fd, b"+" + piece)
         os.write(self.fd, b"." + pieces[-1])
 
+    def returned(self, value: object) -> None:
+        """What a function returned; of what cannot be said (it holds itself, say) its type's name."""
+        try:
+            self.say(returned=_encoded(value))
+        except Exception:
+            self.say(returned={"other": type(value).__name__})
+
 
 def _described(error: BaseException) -> dict:
     """An exception as data, with the frames of the cell only."""
@@ -235,27 +242,47 @@ def _described(error: BaseException) -> dict:
         message = error.msg
     else:
         message = str(error)
-    kinds = [kind for kind in type(error).__mro__ if kind.__module__ != "__main__"]
+    kinds = [kind.__name__ for kind in type(error).__mro__ if kind.__module__ != "__main__"]
     return {
         "type": type(error).__name__,
-        "known": kinds[0].__name__,
+        "known": kinds,
         "message": message,
         "frames": frames,
     }
 
 
 def _encoded(value: object) -> object:
-    """Plain data as JSON has it; of anything else its type's name only."""
-    kind = type(value)
-    if value is None or kind in (bool, int, float, str):
+    """Plain data as JSON has it, and what is made from it; of anything else its type's name only."""
+    if value is None or value is True or value is False:
         return value
-    if kind in (bytes, bytearray):
-        return {"bytes": binascii.b2a_base64(value, newline=False).decode("ascii")}
-    if kind in (list, tuple):
-        return [_encoded(item) for item in value]
-    if kind is dict and all(type(key) is str for key in value):
-        return {"dict": [[key, _encoded(item)] for key, item in value.items()]}
-    return {"other": kind.__name__}
+    for kind, plain in _PLAIN:
+        if isinstance(value, kind):
+            return plain(value)
+    if isinstance(value, dict) and all(isinstance(key, str) for key in value):
+        return {"dict": [[str.__str__(key), _encoded(item)] for key, item in value.items()]}
+    return {"other": type(value).__name__}
+
+
+def _encoded_bytes(value: object) -> object:
+    return {"bytes": binascii.b2a_base64(value, newline=False).decode("ascii")}
+
+
+def _encoded_items(value: object) -> object:
+    return [_encoded(item) for item in value]
+
+
+def _encoded_set(value: object) -> object:
+    return {"set": sorted(_encoded_items(value), key=repr)}
+
+
+_PLAIN = (
+    (int, int.__index__),
+    (float, float.__float__),
+    (str, str.__str__),
+    ((bytes, bytearray, memoryview), _encoded_bytes),
+    ((list, tuple, range), _encoded_items),
+    ((set, frozenset), _encoded_set),
+)
 
 
 def _as_json(value: object) -> str:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import base64
 import contextlib
 import json
 import os
 import select
 import signal
 import socket
+import textwrap
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import Vanished
 from labkit.exercises import fail
+from labkit.judge import claims
 from labkit.judge.cage import exit_status, sender
+from labkit.judge.resting import NAPS, at_rest, effort, is_pending, sleeping_in, state_of
 from labkit.kernel import proc
-from labkit.kernel.numbers import name_of
 from labkit.reports import printable
 
 if TYPE_CHECKING:
@@ -26,6 +27,16 @@ MOST_OUTPUT = 1 << 20
 MOST_CLAIMS = 32 << 20
 MOST_TRYING_NS = 50_000_000
 """Who has run so long without a sleep will not sleep."""
+LONG_NS = 300_000_000
+"""Who has run so long, and hardly slept, has looked more than often enough."""
+WATCHED_S = 1
+"""For so long somebody who sleeps with a time limit is watched."""
+SELDOM = 14
+"""Who looks more often than so within that time looks again and again."""
+HELPERS = {"futex", "wait4", "waitid"}
+"""What sleeps in one of these waits for a thread or a child of its own."""
+MOST_CHILDREN = 20
+"""So many exceptions of children are kept."""
 MOST_LAST_WORDS = 2000
 """Messages that may still be on their way when a process has ended; whoever sends more is not it."""
 
@@ -34,10 +45,12 @@ class Running:
     """One process of an answer, and what it starts."""
 
     def __init__(
-        self, answer: Answer, name: str, pid: int, pidfd: int, claims: socket.socket, out: int
+        self, answer: Answer, name: str, pid: int, pidfd: int, claims: socket.socket, out: int, own: bool
     ) -> None:
         self.answer = answer
         self.name = name
+        self.own = own
+        """True when all that it prints are the answer's own words."""
         self.pid = pid
         self.status: int | None = None
         """Its exit status, or minus the number of the signal that ended it."""
@@ -47,6 +60,7 @@ class Running:
         self._pidfd, self._claims, self._out = pidfd, claims, out
         self._said: dict[int, bytearray] = {}
         self._claimed = 0
+        self._children_raised: list[str] = []
         answer.listen(pidfd, select.POLLIN, self._on_end)
         answer.listen(claims.fileno(), select.POLLIN, self._on_claim)
         answer.listen(out, select.POLLIN, self._on_output)
@@ -68,67 +82,87 @@ class Running:
         self.answer.wait(lambda: self.ended)
         return self
 
-    def wait_asleep(self, *calls: str, otherwise: Callable[[], Any] | str = "") -> str:
-        """Wait until it sleeps in a system call (one of these, where any are named); returns which.
+    def wait_asleep(self, *calls: str, otherwise: Callable[[], Any] | str = "") -> None:
+        """Wait until all of it sleeps, every process and every thread: it has done what it can for now.
 
-        When it ends instead: `otherwise`, a sentence to fail with or a function that finds one.
+        With calls named, one of them must be among those that it sleeps in. When it ends instead:
+        `otherwise`, a sentence to fail with or a function that finds one.
         """
-        found: list[str] = []
-
-        def asleep() -> bool:
-            call = None if self.ended else sleeping_in(self.pid)
-            if call and (not calls or call in calls):
-                found.append(call)
-            return bool(found) or self.ended
-
-        self.answer.wait(asleep, every=0.001, hang=False)
-        if not found:
+        self.answer.wait(lambda: self.ended or self._rests_in(*calls), every=0.001, hang=False)
+        if self.ended:
             self.check()
             if callable(otherwise):
                 otherwise()
                 otherwise = ""
             fail(otherwise or f"`{self.name}` returned, and did not wait.", self.printed())
-        return found[0]
 
-    def sleeps_in(self, *wanted: str, looks: int = 100) -> set[str]:
-        """The system calls it is found asleep in, in so many looks a millisecond apart.
+    def _rests_in(self, *calls: str) -> bool:
+        found = self._rests()
+        return bool(found) and (not calls or not found.isdisjoint(calls))
 
-        Fewer looks do when one of the calls that are wanted is seen.
+    def rests(self) -> bool:
+        """True while all of it sleeps."""
+        return bool(self._rests())
+
+    def _rests(self) -> set[str]:
+        """The calls that its threads sleep in; nothing when one of them is awake."""
+        return at_rest(self.pids()) if sleeping_in(self.pid) else set()
+
+    def looks_again(self, *, times: int = 3, looks: int = 2000) -> None:
+        """Wait until it has slept, and has gone to sleep so many times more; or until it has ended.
+
+        Who hardly sleeps is known by the time that it has run; nobody is watched for more looks than these,
+        a millisecond apart.
         """
-        calls: set[str] = set()
-        left = iter(range(looks))
+        left, start, slept = iter(range(looks)), effort(self.pids()), list[int]()
 
         def looked() -> bool:
-            if call := sleeping_in(self.pid):
-                calls.add(call)
-            return self.ended or not calls.isdisjoint(wanted) or next(left, None) is None
-
-        self.answer.wait(looked, every=0.001, hang=False)
-        return calls
-
-    def looks_again(self, *calls: str, times: int = 3, looks: int = 2000) -> None:
-        """Wait until it has slept in one of these calls and woken so many times, or has ended.
-
-        Who does not sleep at all is watched for so many milliseconds.
-        """
-        left, slept = iter(range(looks)), [0]
-
-        def looked() -> bool:
-            if not slept[0] and sleeping_in(self.pid) in calls:
-                slept[0] = sleeps(self.pid)
-            again = slept[0] and sleeps(self.pid) >= slept[0] + times
-            return self.ended or bool(again) or next(left, None) is None
+            now = effort(self.pids())
+            if not slept and self.rests():
+                slept.append(now.sleeps)
+            again = bool(slept) and now.sleeps >= slept[0] + times
+            return self.ended or again or now.cpu_ns > start.cpu_ns + LONG_NS or next(left, None) is None
 
         self.answer.wait(looked, every=0.001, hang=False)
 
     def wait_done(self) -> None:
         """Wait until it has done what it can for now: it has ended, or sleeps, or tries again and again."""
-        used = cpu_ns(self.pid)
-        self.answer.wait(
-            lambda: self.ended or bool(sleeping_in(self.pid)) or cpu_ns(self.pid) > used + MOST_TRYING_NS,
-            every=0.001,
-            hang=False,
-        )
+        before = effort(self.pids())
+
+        def done() -> bool:
+            tried = effort(self.pids()).cpu_ns - before.cpu_ns > MOST_TRYING_NS
+            return self.ended or tried or self.rests()
+
+        self.answer.wait(done, every=0.001, hang=False)
+
+    def impatience(self) -> str:
+        """What it does while there is nothing to do, in words; nothing when it sleeps until there is news.
+
+        Nothing is said either of who looks again every now and then, or ends.
+        """
+        self.wait_done()
+        before, calls = effort(self.pids()), set[str]()
+
+        def known() -> bool:
+            calls.update(self._rests())
+            return self.ended or self.sleeps_for_good()
+
+        if self.answer.wait_quiet(known, seconds=WATCHED_S):
+            return ""
+        if not calls:
+            return "kept trying"
+        if calls & NAPS and not calls - NAPS - HELPERS:
+            return f"slept in `{min(calls & NAPS)}` and tried again"
+        often = effort(self.pids()).sleeps - before.sleeps > SELDOM
+        return "looked again and again, though nothing had happened" if often else ""
+
+    def sleeps_for_good(self) -> bool:
+        """True when all of it sleeps, and no thread in a call that ends by itself after a time."""
+        if not self.rests():
+            return False
+        scene, pids = self.answer.scene(), self.pids()
+        tasks = [task for one in scene.processes if one.pid in pids for task in one.threads or (one,)]
+        return bool(tasks) and all(task.blocked and not task.blocked.timed for task in tasks)
 
     @contextlib.contextmanager
     def standing_still(self) -> Iterator[None]:
@@ -150,11 +184,6 @@ class Running:
         self._send(number)
         self.answer.wait_quiet(lambda: self.ended or not is_pending(self.pid, number))
 
-    def waits_for_ever(self) -> bool:
-        """True while it sleeps in a call that does not end by itself after a time."""
-        process = self.answer.scene().process(self.pid)
-        return bool(process and process.blocked and not process.blocked.timed)
-
     # --- what came of it ---
 
     def result(self) -> Any:
@@ -164,15 +193,15 @@ class Running:
         self.check()
         for claim in self.claims:
             if "returned" in claim:
-                return _value(claim["returned"])
+                return claims.value(claim["returned"])
         return fail(f"`{self.name}` never returned: its process {in_words(self.status)}.", self.printed())
 
     def _children_rest(self) -> bool:
         """True when nobody else of the answer's has something to do."""
-        return all(sleeping_in(pid) for pid in self._children())
+        return all(sleeping_in(pid) for pid in self.pids())
 
-    def _children(self) -> list[int]:
-        """The pids of those of its session that are still there."""
+    def pids(self) -> list[int]:
+        """The pids of all of it that is still there: of the process, and of those in its session."""
         found = []
         for pid in self.answer.processes():
             with contextlib.suppress(Vanished):
@@ -191,14 +220,14 @@ class Running:
             if "raised" in claim:
                 fail(*self._crash(claim["raised"]))
 
-    def raised(self) -> str | None:
+    def raised(self, *kinds: str) -> str | None:
         """Wait for its end; the name of the exception it raised, or None.
 
-        Of an exception that the cell has made from another, it is the other's name.
+        An exception that is made from another is that one too: the first of these kinds that it is.
         """
         self.wait_ended()
-        names = [str(claim["raised"].get("known")) for claim in self.claims if "raised" in claim]
-        return names[0] if names else None
+        names: list[str] = next((claim["raised"]["known"] for claim in self.claims if "raised" in claim), [])
+        return next((name for name in (*kinds, *names) if name in names), None)
 
     def _crash(self, raised: dict[str, Any]) -> tuple[str, str]:
         kind, message = str(raised.get("type")), str(raised.get("message"))
@@ -218,6 +247,13 @@ class Running:
         """What it printed, to be shown below a criterion."""
         lines = printable(self.output, 1000).splitlines()
         return "\n".join(["It printed:", *(f"  {line}" for line in lines[:10])]) if lines else ""
+
+    def asides(self) -> list[str]:
+        """What may help to understand a failure: what its children raised, what it printed."""
+        crashed = any("raised" in claim for claim in self.claims)
+        raised = sorted(set(self._children_raised)) if not crashed else []  # who came first is mere chance
+        shown = [f"A child of `{self.name}` raised:\n{textwrap.indent(text, '  ')}" for text in raised[:2]]
+        return shown + ([self.printed()] if self.own and self.output else [])
 
     # --- what comes in ---
 
@@ -260,8 +296,14 @@ class Running:
     def _keep(self, said: bytes, pid: int) -> None:
         with contextlib.suppress(ValueError, RecursionError):
             claim = json.loads(said)
-            if isinstance(claim, dict) and _fits(claim, pid == self.pid):
+            if isinstance(claim, dict) and claims.fits(claim, pid == self.pid):
                 self.claims.append(claim)
+            elif isinstance(claim, dict) and "raised" in claim and claims.fits(claim, True):
+                self._keep_of_child(claim["raised"])
+
+    def _keep_of_child(self, raised: dict[str, Any]) -> None:
+        if raised.get("type") != "SystemExit" and len(self._children_raised) < MOST_CHILDREN:
+            self._children_raised.append(self._crash(raised)[1])
 
     def close(self) -> None:
         for fd in (self._pidfd, self._claims.fileno(), self._out):
@@ -271,73 +313,6 @@ class Running:
         self._claims.close()
 
 
-def _fits(claim: dict[str, Any], main: bool) -> bool:
-    """True for what the nursery would say: only a child strays, only the process itself says the rest."""
-    if "raised" in claim:
-        raised = claim["raised"]
-        return main and isinstance(raised, dict) and _frames_fit(raised.get("frames"))
-    return main != ("stray" in claim)
-
-
-def _frames_fit(frames: Any) -> bool:
-    return isinstance(frames, list) and all(
-        isinstance(frame, list) and len(frame) == 2 and type(frame[0]) is int and type(frame[1]) is str
-        for frame in frames
-    )
-
-
-def sleeping_in(pid: int) -> str | None:
-    """The system call it sleeps in, seen twice without having run in between; None when it runs."""
-    first = _asleep(pid)
-    return first[0] if first and first == _asleep(pid) else None
-
-
-def _asleep(pid: int) -> tuple[str, bytes] | None:
-    try:
-        if proc.read_stat(pid).state != "S":
-            return None
-        ran = proc.read(b"/proc/%d/schedstat" % pid)
-        call = proc.parse_syscall(proc.read(b"/proc/%d/syscall" % pid))
-        return (name_of(call.number), ran) if call else None
-    except Vanished:
-        return None
-
-
-def state_of(pid: int) -> str:
-    """The letter of a process's state (proc(5)); X when it is gone."""
-    try:
-        return proc.read_stat(pid).state
-    except Vanished:
-        return "X"
-
-
-def cpu_ns(pid: int) -> int:
-    """How long a process has run so far."""
-    try:
-        return int(proc.read(b"/proc/%d/schedstat" % pid).split()[0])
-    except Vanished:
-        return 0
-
-
-def sleeps(pid: int) -> int:
-    """How often a process has gone to sleep so far."""
-    try:
-        status = proc.read(b"/proc/%d/status" % pid)
-    except Vanished:
-        return 0
-    _, _, rest = status.partition(b"\nvoluntary_ctxt_switches:")
-    return int(rest.split()[0]) if rest else 0
-
-
-def is_pending(pid: int, number: int) -> bool:
-    """True while a signal waits to be delivered to a process."""
-    try:
-        pending = proc.parse_status(proc.read(b"/proc/%d/status" % pid)).pending
-    except Vanished:
-        return False
-    return bool(pending >> (number - 1) & 1)
-
-
 def in_words(status: int | None) -> str:
     """How a process ended: `exited with status 1`, `was ended by SIGKILL`."""
     if status is None:
@@ -345,36 +320,3 @@ def in_words(status: int | None) -> str:
     if status < 0:
         return f"was ended by {signal.Signals(-status).name}"
     return f"exited with status {status}"
-
-
-def _value(claimed: Any) -> Any:
-    try:
-        return _decoded(claimed)
-    except RecursionError:
-        return Other("a value nested too deeply")
-
-
-def _decoded(value: Any) -> Any:
-    if isinstance(value, list):
-        return [_decoded(item) for item in value]
-    if isinstance(value, dict):
-        return _special(value)
-    return value
-
-
-def _special(value: dict[str, Any]) -> Any:
-    with contextlib.suppress(ValueError, TypeError):
-        if "bytes" in value:
-            return base64.b64decode(value["bytes"])
-        if "dict" in value:
-            return {str(key): _decoded(item) for key, item in value["dict"]}
-    return Other(str(value.get("other")))
-
-
-class Other(str):
-    """A value that is no plain data: only the name of its type is known. Equal to nothing."""
-
-    __hash__ = str.__hash__
-
-    def __eq__(self, other: object) -> bool:
-        return False

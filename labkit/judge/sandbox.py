@@ -133,6 +133,7 @@ def _files() -> list[str]:
             argv += ["--symlink", os.readlink(path), path]
         elif os.path.isdir(path):
             argv += ["--ro-bind", path, path]
+    argv += ["--perms", "0755", "--dir", "/etc"]  # bubblewrap makes folders that only root may enter
     for name in _ETC.split():
         argv += ["--ro-bind-try", f"/etc/{name}", f"/etc/{name}"]
     return argv

@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from labkit.judge.answers import Answer
     from labkit.judge.running import Running
 
+_MISSING = {
+    errno.ENOENT: "there is no such name",
+    errno.ECONNREFUSED: "nobody listens there",
+}
 _NOT_YET = (errno.ENOENT, errno.ECONNREFUSED, errno.EAGAIN)
 
 
@@ -57,6 +61,17 @@ class SocketEnd(End):
         """Wait until the answer has received everything we sent, or has ended."""
         self._answer.wait(lambda: not self.unread() or self._answer.ended, every=0.001)
 
+    def send(self, message: bytes) -> None:
+        """One message, which may be empty; nothing happens when the other side is gone."""
+        with contextlib.suppress(OSError):
+            self.socket.send(message, socket.MSG_NOSIGNAL)
+
+    def is_over(self) -> bool:
+        """True when the other side has said that nothing more will come, or is gone."""
+        poll = select.poll()
+        poll.register(self.socket, select.POLLRDHUP)
+        return bool(poll.poll(0))
+
     def finish(self) -> None:
         """Say that nothing more will come from us."""
         with contextlib.suppress(OSError):
@@ -70,9 +85,11 @@ class SocketEnd(End):
     def _make_own(self) -> None:
         """Nothing to do: every call of ours says MSG_DONTWAIT."""
 
-    def _read(self, most: int) -> bytes:
+    def _read(self, most: int) -> bytes | None:
         try:
             return self.socket.recv(most, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return None
         except ConnectionResetError:
             return b""  # the other side left before it received everything
 
@@ -94,23 +111,41 @@ def pair(answer: Answer, kind: int = socket.SOCK_STREAM) -> tuple[SocketEnd, Soc
 
 def call(answer: Answer, running: Running, name: str, kind: int = socket.SOCK_STREAM) -> SocketEnd:
     """Wait until an answer listens at a name in its folder, and be its client."""
-    own = socket.socket(socket.AF_UNIX, kind)
-    own.setblocking(False)
-    end = SocketEnd(answer, own)
-
-    def connected() -> bool:
-        error = _connect(answer, own, name)
-        if error == errno.EPROTOTYPE:
-            fail(f"At `{name}` is a socket of another type than {socket.SocketKind(kind).name}.")
-        if error and error not in _NOT_YET:
-            fail(f"Calling at `{name}` failed: {os.strerror(error)}.")
-        return not error or running.ended
-
-    answer.wait(connected, every=0.002)
+    end = _client(answer, kind)
+    answer.wait(lambda: running.ended or _is_in_line(end, running, name, kind), every=0.002)
     if running.ended:
         running.check()
         fail(f"`{running.name}` came back before anybody could call.", running.printed())
     return end
+
+
+def call_at_once(answer: Answer, name: str, kind: int = socket.SOCK_STREAM) -> SocketEnd | None:
+    """Be the client of an answer that listens; None when there is no room in its line now."""
+    end = _client(answer, kind)
+    if _connect(answer, end.socket, name):
+        end.close()
+        return None
+    return end
+
+
+def _client(answer: Answer, kind: int) -> SocketEnd:
+    own = socket.socket(socket.AF_UNIX, kind)
+    own.setblocking(False)
+    return SocketEnd(answer, own)
+
+
+def _is_in_line(end: SocketEnd, running: Running, name: str, kind: int) -> bool:
+    """Try once more to connect; fails when that is of no use."""
+    error = _connect(running.answer, end.socket, name)
+    if error == errno.EPROTOTYPE:
+        fail(f"At `{name}` is a socket of another type than {socket.SocketKind(kind).name}.")
+    if error and error not in _NOT_YET:
+        fail(f"Calling at `{name}` failed: {os.strerror(error)}.")
+    if error in _MISSING and running.sleeps_for_good():
+        error = _connect(running.answer, end.socket, name)  # it may have begun just before it slept
+        if error in _MISSING:
+            fail(f"`{running.name}` waits, but not for callers at `{name}`: {_MISSING[error]}.")
+    return not error
 
 
 def _connect(answer: Answer, own: socket.socket, name: str) -> int:

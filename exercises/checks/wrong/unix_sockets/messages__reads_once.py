@@ -1,5 +1,5 @@
 # fails: finds every message, however the bytes come
-# hears: 2 messages came in 7 pieces, of 7, 300 bytes; it returned
+# hears: 2 messages came in 7 pieces, of 7, 65536 bytes; it returned
 import os
 
 

@@ -1,0 +1,19 @@
+# fails: both come to the end of their dialogue
+# hears: With 3 questions, the host never said b'goodbye'
+import socket
+
+
+def host(fd):
+    with socket.socket(fileno=fd) as me:
+        me.send(b"welcome")
+        while question := me.recv(1000):
+            me.send(question.upper())
+
+
+def guest(fd, questions):
+    with socket.socket(fileno=fd) as me:
+        heard = [me.recv(1000)]
+        for question in questions:
+            me.send(question)
+            heard.append(me.recv(1000))
+    return [*heard, b"goodbye"]
