@@ -38,7 +38,7 @@ refuses = Exercise(tidy_points=0)
 @refuses.criterion(points=2, seconds=5)
 def raises(answer):
     """raises ValueError"""
-    if (name := answer.call("f").raised()) != "ValueError":
+    if (name := answer.call("f").raised("ValueError")) != "ValueError":
         fail(f"It raised {name}.")
 
 

@@ -1,5 +1,5 @@
 # fails: lets a reader in while another is there
-# hears: only another reader was in
+# hears: only other readers were in
 def reader(room, read):
     room.acquire(delta=3)
     read()
