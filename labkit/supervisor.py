@@ -14,6 +14,7 @@ import itertools
 import logging
 import os
 import select
+import signal
 import socket
 import subprocess
 import sys
@@ -202,6 +203,7 @@ class Supervisor:
         """End every program, and the owner with them."""
         with contextlib.suppress(OSError):
             self._socket.shutdown(socket.SHUT_WR)
+        self._process.send_signal(signal.SIGCONT)
         self._process.wait()
         self._listener.join()
         self._socket.close()

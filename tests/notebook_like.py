@@ -1,7 +1,8 @@
 """What a notebook's process is to its programs, without Jupyter: `python notebook_like.py HOW DELAY`.
 
 It starts nasty programs and, after DELAY seconds, meets its end: HOW is `kill` (itself, by SIGKILL),
-`exit` (os._exit), `leave` (normally), or `owner` (kills the owner, sees that all is well, then leaves).
+`stopped` (the same, after a program has stopped the owner), `exit` (os._exit), `leave` (normally), or `owner`
+(kills the owner, sees that all is well, then leaves).
 """
 
 import os
@@ -18,15 +19,17 @@ nasty = Path(__file__).with_name("nasty.py").read_text(encoding="utf-8")
 
 
 def end() -> None:
-    if how == "kill":
+    owner = supervisor.current()
+    assert owner is not None
+    assert owner.pid is not None
+    if how == "stopped":
+        os.kill(owner.pid, signal.SIGSTOP)
+    if how in ("kill", "stopped"):
         os.kill(os.getpid(), signal.SIGKILL)
     if how == "exit":
         os._exit(0)
     if how == "owner":
-        own = supervisor.current()
-        assert own is not None
-        assert own.pid is not None
-        os.kill(own.pid, signal.SIGKILL)
+        os.kill(owner.pid, signal.SIGKILL)
 
 
 own = supervisor.connect()

@@ -64,6 +64,10 @@ def test_nothing_is_left_when_the_notebook_ends(folder: str, how: str, round: in
     assert "Traceback" not in done.stderr, delay
 
 
+def test_nothing_is_left_when_a_program_has_stopped_the_owner(folder: str) -> None:
+    assert notebook("stopped", 0.3, False).returncode == -signal.SIGKILL
+
+
 @pytest.mark.parametrize("in_room", _rooms(), ids=lambda found: "room" if found else "no-room")
 @pytest.mark.parametrize("round", range(ROUNDS))
 def test_nothing_is_left_when_the_owner_is_killed_and_the_next_program_runs(

@@ -65,6 +65,9 @@ class Owner:
     def run(self) -> None:
         """Serve until the notebook's process is gone or says goodbye."""
         syscalls.become_subreaper()
+        syscalls.die_with_parent(
+            signal.SIGCONT
+        )  # a program may have stopped us when the notebook's end comes
         wake, woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGHUP):
