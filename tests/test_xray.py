@@ -15,6 +15,7 @@ from kernel.subjects import one, picture, subject, until
 
 from labkit.draw import text
 from labkit.errors import LabError
+from labkit.kernel.numbers import number
 from labkit.scene import Pipe, Process, Scene
 from labkit.xray import XRay, xray
 
@@ -339,6 +340,28 @@ def test_a_pipe_that_is_locked_by_who_fills_it_is_not_waited_for(call: str) -> N
         blocked = scene.processes[1].blocked
         assert blocked is not None
         assert (scene.object(blocked.object).kind, blocked.timed is False) == ("unix-socket", False)  # type: ignore[union-attr]
+
+
+STOPS = """
+r, w = os.pipe()
+def work():
+    os.write(w, b"hi")
+    libc.ptrace(0, 0, None, None)
+    os.kill(os.getpid(), signal.SIGSTOP)
+    os.write(w, b"three")
+pid = child(work)
+call = ""
+while call != "NUMBER":
+    os.waitpid(pid, os.WUNTRACED)
+    call = open(f"/proc/{pid}/syscall").read().split()[0]
+    call == "NUMBER" or libc.ptrace(24, pid, None, None)
+ready()
+"""
+
+
+def test_a_pipe_is_asked_while_who_writes_is_stopped_by_his_tracer() -> None:
+    with subject(STOPS.replace("NUMBER", str(number("write")))) as program:
+        assert one(XRay().look(program.pid), "pipe", queued=2).notes == ()
 
 
 FAULTS = """

@@ -28,8 +28,9 @@ _MOVES = {
     "tee": (0, 1),
 }
 """Calls that move bytes: which arguments are descriptors."""
-_IN_A_PIPE = b"pipe"
-"""Who sleeps in a function of this name waits for the pipe itself, and does not hold its lock."""
+_HOLD_NOTHING = (b"pipe", b"ptrace", b"signal", b"freez", b"refrigerator", b"seccomp")
+"""In functions of such names sleeps who waits for the pipe itself; or who is stopped, which happens only on
+the way into a call and out of it."""
 _NO_STACK = b" 0x0 0x0\n"
 """So shows the worker of an io_uring, which lives in the kernel only; and a thread that has ended."""
 _AT_REST = (b"io_wq_worker", b"0", b"")
@@ -82,13 +83,15 @@ def _held_up_on(base: bytes) -> set[int] | None:
             return set() if proc.read(base + b"wchan") in _AT_REST else None
         call = proc.parse_syscall(text)
         descriptors = _MOVES.get(numbers.name_of(call.number) or "") if call else None
-        if call is None or descriptors is None or _waits_for_a_pipe(proc.read(base + b"wchan"), descriptors):
+        if call is None or descriptors is None or _holds_nothing(proc.read(base + b"wchan"), descriptors):
             return set()
         return {call.arguments[argument] & 0xFFFFFFFF for argument in descriptors}
     except (Vanished, OSError):  # gone, or it may not be asked: then nothing is known against it
         return set()
 
 
-def _waits_for_a_pipe(where: bytes, descriptors: tuple[int, ...]) -> bool:
-    """As far as the kernel says where it sleeps; if not, only of a call between two it is not believed."""
-    return _IN_A_PIPE in where or (where in (b"0", b"") and len(descriptors) == 1)
+def _holds_nothing(where: bytes, descriptors: tuple[int, ...]) -> bool:
+    """Not where the kernel does not say in what it sleeps, and the call is one between two."""
+    if where in (b"0", b""):
+        return len(descriptors) == 1
+    return any(word in where for word in _HOLD_NOTHING)
