@@ -46,7 +46,8 @@ class Turns:
     def ends_after(self, call: Made) -> bool:
         """The turn is over after this call, though who made it could go on."""
         self._calls += 1
-        self._in_vain += _found_nothing(call)
+        if call.result is not None and call.result <= 0:
+            self._in_vain += _found_nothing(call)
         return call.name == "sched_yield" or self._in_vain >= _PATIENCE or self._calls >= _MOST_CALLS
 
     def _choose(self, ready: Sequence[Task], last: Task | None, turn_over: bool) -> Task:

@@ -72,6 +72,21 @@ _ON_FD = frozenset(
 _MAKES_FD = frozenset({"epoll_create1", "socket", "dup", *_ON_PATH})
 _UNIX, _NETLINK = 1, 16
 _FD_OF = {"mmap": 4}
+_OFTEN_OWN = frozenset(
+    [
+        *(
+            "rt_sigaction",
+            "rt_sigprocmask",
+            "rt_sigsuspend",
+            "rt_sigtimedwait",
+            "munmap",
+            "mprotect",
+            "mremap",
+        ),
+        *("fcntl", "lseek", "futex", "close", "dup", "socket", "getsockopt", "prlimit64"),
+    ]
+)
+"""Calls that may change or ask only what is the process's own, or the C library's."""
 _SOL_SOCKET = 1
 _WHAT_KIND = {3, 30, 38, 39}
 """SO_TYPE, SO_ACCEPTCONN, SO_PROTOCOL, SO_DOMAIN: libraries ask for them."""
@@ -101,12 +116,9 @@ def is_quiet(task: Task, call: Made, instruction: int, *, everything: bool = Fal
         return not image.begun or (call.name == "execve" and _is_found_further_on(task, call))
     if not _begun(task, call, instruction):
         return True
-    return (
-        call.name in _ALWAYS
-        or _in_library(task, call, instruction)
-        or _of_libc(task, call)
-        or _housekeeping(task, call)
-    )
+    if call.name in _ALWAYS or _in_library(task, call, instruction):
+        return True
+    return call.name in _OFTEN_OWN and (_of_libc(task, call) or _housekeeping(task, call))
 
 
 def prepare(image: Image, pid: int, marked: bool) -> None:

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from labkit.conductor import quiet
 from labkit.conductor.family import Family
 from labkit.conductor.outputs import Outputs
+from labkit.conductor.quiet import signed32
 from labkit.conductor.signals import next_effect, only_ignored
 from labkit.conductor.tasks import Effect, Made, Task
 from labkit.kernel import ptrace
-from labkit.kernel.calls import KEEPS_DESCRIPTORS
+from labkit.kernel.calls import KEEPS_DESCRIPTORS, OUTPUT_FD
 
 _LOSES_RESTART = frozenset(
     [
@@ -33,7 +34,7 @@ TIMED_OUT = {
     "futex": -110,
 }
 """What these calls give when their time is over; others give 0."""
-_EINTR = -4
+_EINTR, _AGAIN = -4, -514
 _WAKES = (1, 10)
 """FUTEX_WAKE, FUTEX_WAKE_BITSET."""
 
@@ -70,39 +71,37 @@ class Returns(Family):
         if result is None or call is None:
             ptrace.resume(task.tid)
             return
-        if task.signal_first and result in (_EINTR, *ptrace.RESTARTS):
-            ptrace.make_again(task.tid)
-            task.state, task.restarting = "running", None
-            ptrace.resume(task.tid)
-            return
-        result = _as_unled(task, call, result)
-        next_signal = _next_effect(task) if result == _EINTR and not task.quiet else None
-        if result in ptrace.RESTARTS or next_signal == "handler":
-            task.restarting = call
-            task.state = "running"
-            ptrace.resume(task.tid)
-            return
+        first: Effect | None = None
+        if result < 0 or task.hurried:
+            result = _as_unled(task, call, result)
+            first = _comes_first(task, result)
+            if first == "handler":
+                task.restarting = None if task.signal_first else call
+                task.state = "running"
+                ptrace.resume(task.tid)
+                return
         call.result = result
         if call.name == "rt_sigreturn":
             self._returned(task, result)
             return
         self._keep_track(task, call, result)
-        if next_signal == "stops":
+        if first == "stops":
             self._cut_by_stop(task, call)
         else:
             self._done(task, call, result)
 
     def _keep_track(self, task: Task, call: Made, result: int) -> None:
-        """Of descriptors, children and output."""
-        if call.name not in KEEPS_DESCRIPTORS:
+        """Of descriptors, children, output and those whom it wakes."""
+        name = call.name
+        if name not in KEEPS_DESCRIPTORS:
             self.outputs.forget()
             quiet.after(task, call)
-        if call.name == "wait4" and result > 0:
-            self._reaped(result)
-        fd = quiet.output_fd(call)
-        if fd is not None and result > 0:
-            self.outputs.take(task.tid, fd, result, task.who)
-        if call.name == "futex" and call.args[1] & 127 in _WAKES:
+        if result > 0:
+            if name in OUTPUT_FD:
+                self.outputs.take(task.tid, signed32(call.args[OUTPUT_FD[name]]), result, task.who)
+            elif name == "wait4":
+                self._reaped(result)
+        if name == "futex" and call.args[1] & 127 in _WAKES:
             self._rouse(task, call, result)
         if not task.quiet:
             self.on_done(task, call)
@@ -126,7 +125,7 @@ class Returns(Family):
 
     def _done(self, task: Task, call: Made, result: int) -> None:
         """Who has waited stands; who has not, and made a call that nobody is told of, goes on."""
-        if _time_is_over(call, result):
+        if call.seconds is not None and _time_is_over(call, result):
             task.deadline = task.deadline or self.now + (call.seconds or 0.0)
             task.state, call.waited = "fired", True
             return
@@ -181,14 +180,25 @@ def _returned_to(task: Task) -> Made | None:
 
 def _as_unled(task: Task, call: Made, result: int) -> int:
     """The result that the program will see: with nobody watching, it would have been this one."""
-    if task.hurried and result in (_EINTR, *ptrace.RESTARTS):
+    cut = result == _EINTR or result in ptrace.RESTARTS
+    if cut and task.signal_first:
+        ptrace.make_again(task.tid)
+        return _AGAIN
+    if cut and task.hurried:
         result = TIMED_OUT.get(call.name, 0)
         ptrace.set_result(task.tid, result)
     task.hurried = False
     if result == _EINTR and call.name in _LOSES_RESTART and only_ignored(task):
         ptrace.restart_unless_handled(task.tid)
-        return -514
+        return _AGAIN
     return result
+
+
+def _comes_first(task: Task, result: int) -> Effect | None:
+    """What a signal that cut a call short does before the program sees its result: a handler, or a stop."""
+    if result in ptrace.RESTARTS:
+        return "handler"
+    return _next_effect(task) if result == _EINTR and not task.quiet else None
 
 
 def _time_is_over(call: Made, result: int) -> bool:

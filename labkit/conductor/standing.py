@@ -25,10 +25,9 @@ class Standing(Stops):
         self.patience = 0.5
         """Seconds of processor time that a task may use without a call while others could go."""
 
-    def _settle(self, everybody: bool = False) -> None:
-        """Until every task stands at a stop, has ended, or is proven asleep."""
+    def _settle(self, everybody: bool = False, running: bool = True) -> None:
+        """Until every task stands at a stop, has ended, or is proven asleep. `running`: one was let go."""
         rounds, pauses = 0, 0
-        running = any(t.state in ("running", "unborn") for t in self.tasks.values())
         while True:
             if running:
                 self._give_way(pauses)
@@ -120,7 +119,7 @@ class Standing(Stops):
         if not self._take_event():
             self.outputs.drain()
             _await_child(0.02)
-        self._settle()
+        self._settle(running=any(t.state in ("running", "unborn") for t in self.tasks.values()))
 
 
 class _Crowd:

@@ -208,6 +208,10 @@ def shown_name(task: Task, call: Made) -> str:
     return {(0, 17): "fork", (_VFORK, 17): "vfork"}.get((bits, signal), "clone")
 
 
+_BY_ARGUMENTS = frozenset(
+    [*flags.PLAINER, "prlimit64", "mq_getsetattr", *(n for n, call in CALLS.items() if "dirfd" in call.args)]
+)
+"""Calls whose name in the C library depends on how they are made."""
 _VFORK = 0x4100
 _CLEAR_SIGHAND = 1 << 32
 _AT_FDCWD, _AT_REMOVEDIR = -100, 0x200
@@ -216,6 +220,8 @@ _AT_FDCWD, _AT_REMOVEDIR = -100, 0x200
 def friendly(call: Made) -> str:
     """A call's name in the C library."""
     name, args = call.name, call.args
+    if name not in _BY_ARGUMENTS:
+        return flags.FRIENDLY.get(name, name)
     if any(word == "dirfd" and signed32(args[i]) != _AT_FDCWD for i, word in enumerate(call.spec.args)):
         return name
     if name in flags.PLAINER:

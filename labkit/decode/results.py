@@ -54,7 +54,7 @@ class Results(Arguments):
         if call.spec.args[1] == "outiov":
             return f"{result} {shown_bytes(gathered(pid, address, call.args[2], result))}"
         size = min(result, call.args[2])  # with MSG_TRUNC, the result is what has been cut
-        data = content(pid, address, max(MOST + 1, size if size <= 1024 else 0))[:size]
+        data = content(pid, address, size if size <= 1024 else MOST + 1)
         said = self.carried(task, call, data, size)
         return f"{result} ({said})" if said else f"{result} {shown_bytes(self.told(data)[: MOST + 1])}"
 
