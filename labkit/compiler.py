@@ -33,6 +33,8 @@ _LIMITS = "for limit in '-t 10' '-v 4000000' '-f 200000'; do ulimit $limit 2>/de
 _PATIENCE_S = 60
 _MOST_SAID = 100_000
 _MOST_LINES, _LONGEST = 100, 500
+_KEPT = 300
+"""Programs, the last used ones."""
 
 
 class CompileError(LabError):
@@ -50,6 +52,8 @@ def compiled(source: str, name: str, label: str, first_line: int, flags: Sequenc
         os.makedirs(folder, mode=0o700, exist_ok=True)
         warnings = explain(_compile(compiler, text, binary, flags), label, source, first_line)
         _write_whole(said, warnings)
+        _forget_oldest(os.path.dirname(folder))
+    os.utime(folder)
     with open(said, encoding="utf-8") as file:
         return binary, file.read()
 
@@ -221,6 +225,15 @@ def _cache() -> str:
     except OSError:
         return os.path.join(names.folder(), "c")
     return folder if os.access(folder, os.W_OK) else os.path.join(names.folder(), "c")
+
+
+def _forget_oldest(cache: str) -> None:
+    def used(folder: os.DirEntry[str]) -> float:
+        return folder.stat().st_mtime
+
+    with contextlib.suppress(FileNotFoundError):  # another notebook does the same
+        for folder in sorted(os.scandir(cache), key=used)[:-_KEPT]:
+            shutil.rmtree(folder.path, ignore_errors=True)
 
 
 def _write_whole(path: str, text: str) -> None:

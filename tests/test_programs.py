@@ -134,6 +134,19 @@ def test_the_same_c_is_compiled_once(monkeypatch: pytest.MonkeyPatch) -> None:
     assert c(HELLO + "\n// other\n").argv[0] != first.argv[0]
 
 
+def test_only_the_programs_used_last_are_kept(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def program(number: int) -> Path:
+        return Path(c(f"int main(void) {{ return {number}; }}", name=f"s{number}").argv[0]).parent
+
+    monkeypatch.setattr(compiler, "_KEPT", 2)
+    for folder in (program(1), program(2)):
+        os.utime(folder, (0, 0))
+    program(1)
+    program(3)
+    kept = (tmp_path / "cache" / "labkit" / "c").glob("*/s?")
+    assert {path.name for path in kept} == {"s1", "s3"}
+
+
 def test_a_compile_error_stands_against_the_cells_line() -> None:
     with pytest.raises(CompileError) as caught:
         c("int main(void) {\n    return 0\n}\n", label="cell [5]", first_line=2)

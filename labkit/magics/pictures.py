@@ -18,12 +18,15 @@ _AGAIN_S = 0.05
 
 
 def load(shell: Any) -> None:
-    """Show a Scene as a picture, with its text beside it."""
+    """Show a Scene as a picture, with its text beside it; printed, it is its text."""
+    setattr(Scene, "__str__", _as_text)  # noqa: B010 (here, for a Scene itself draws nothing)
     formatters = shell.display_formatter.formatters
-    formatters["text/plain"].for_type(
-        Scene, lambda scene, printer, cycle: printer.text(draw.text(scene, times=False))
-    )
+    formatters["text/plain"].for_type(Scene, lambda scene, printer, cycle: printer.text(str(scene)))
     formatters["image/svg+xml"].for_type(Scene, draw.svg)
+
+
+def _as_text(scene: Scene) -> str:
+    return draw.text(scene, times=False)
 
 
 def xray(*names: str) -> Scene:
