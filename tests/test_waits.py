@@ -546,6 +546,17 @@ def test_a_poll_ends_when_any_of_its_descriptors_is_ready() -> None:
     assert found(polling(POLL, running)) == []
 
 
+def test_a_write_end_that_is_watched_for_reading_tells_of_its_readers_end() -> None:
+    def watching(events: str, reader: Process) -> Scene:
+        poll = Blocked("poll", timed=False, on=(WatchedFd(4, events, "pipe-1"),))
+        return scene(process(P, "a", poll, {4: ("pipe-1", "w")}), reader)
+
+    read_end, own = {3: ("pipe-1", "r")}, {3: ("pipe-1", "r"), 5: ("pipe-2", "r"), 6: ("pipe-2", "w")}
+    assert found(watching("readable", process(C, "b", None, read_end))) == []  # type: ignore[arg-type]
+    stuck = process(C, "b", reading(5, "pipe-2"), own)  # type: ignore[arg-type]
+    assert found(watching("readable", stuck)) == [(C, P)]
+
+
 @pytest.mark.parametrize(
     "poll",
     [

@@ -184,6 +184,18 @@ CALM: dict[str, tuple[str, str]] = {
         mine.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, 1_000_000)
         mine.send(bytes(50_000_000))
     """),
+    "an event loop that writes to one who sleeps": ("epoll_wait", """
+        import asyncio, os, time
+        r, w = os.pipe()
+        if os.fork() == 0:
+            os.close(w)
+            time.sleep(1000)
+        os.close(r)
+        async def main():
+            await asyncio.get_running_loop().connect_write_pipe(asyncio.Protocol, open(w, "wb"))
+            await asyncio.Event().wait()
+        asyncio.run(main())
+    """),
     "a timer of its own": ("wait4", """
         #include <signal.h>
         #include <sys/wait.h>

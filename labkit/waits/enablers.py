@@ -139,7 +139,10 @@ def _any_of(seen: Seen, pid: int, watching: Iterable[WatchedFd]) -> _Who:
             continue
         for reading, word in ((True, "readable"), (False, "writable")):
             if word in watched.events:
-                more, one, others, _ = _ready(seen, pid, object, reading)
+                if isinstance(object, Pipe):
+                    more, one, others, _ = _pipe_watched(seen, pid, object, watched.fd, reading)
+                else:
+                    more, one, others, _ = _ready(seen, pid, object, reading)
                 by |= more
                 also |= set(others)
                 proof = proof if one is Proof.CLOSED else Proof.OPEN
@@ -173,6 +176,17 @@ def _pipe(seen: Seen, pid: int, pipe: Pipe, reading: bool) -> _Who:
         # A server that keeps a write end of its own FIFO open waits for strangers: that is its trade.
         proof = Proof.OPEN if pid in by else Proof.CROSSED
     return by, proof, (), 0
+
+
+def _pipe_watched(seen: Seen, pid: int, pipe: Pipe, fd: int, reading: bool) -> _Who:
+    """An end that is watched for what it never can be tells only that the other side is gone, as an event
+    loop wants to know of the pipes it writes to (POLLERR)."""
+    mode = seen.mode(pid, fd, pipe.id)
+    if mode is not None and ("r" if reading else "w") in mode:
+        return _pipe(seen, pid, pipe, reading)
+    others = [*(pipe.readers if mode != "r" else ()), *(pipe.writers if mode != "w" else ())]
+    by = {end.pid for end in others}
+    return by, _own_pipe(seen, pid, by, pipe.others is False and not seen.in_flight), (), 0
 
 
 def _own_pipe(seen: Seen, pid: int, by: set[int], proven: bool) -> Proof:

@@ -65,14 +65,16 @@ class Seen:
 
     def reads(self, pid: int, blocked: Blocked) -> bool:
         """Is it a call that waits for bytes to come?"""
-        return blocked.call in READS or (blocked.call in MOVES and self._mode(pid, blocked.fd) == "r")
+        return blocked.call in READS or (blocked.call in MOVES and self.mode(pid, blocked.fd) == "r")
 
     def writes(self, pid: int, blocked: Blocked) -> bool:
         """Is it a call that waits for room?"""
-        return blocked.call in WRITES or (blocked.call in MOVES and self._mode(pid, blocked.fd) == "w")
+        return blocked.call in WRITES or (blocked.call in MOVES and self.mode(pid, blocked.fd) == "w")
 
-    def _mode(self, pid: int, fd: int | None) -> str | None:
-        return next((row.mode for row in self.processes[pid].descriptors or () if row.fd == fd), None)
+    def mode(self, pid: int, fd: int | None, object: str | None = None) -> str | None:
+        """How a process has this descriptor open; None when it has not, or not on this object."""
+        rows = (row for row in self.processes[pid].descriptors or () if row.fd == fd)
+        return next((row.mode for row in rows if object in (None, row.object)), None)
 
     def awaits_signals(self, pid: int) -> bool:
         """It has handlers of its own, which may well write into its own pipe."""
