@@ -1,5 +1,5 @@
 # fails: never puts into a full buffer nor takes from an empty one, in every order
-# hears: The consumer took from an empty buffer
+# hears: The producer put something in while the buffer was full.
 def produce(count, free, full, gate, put):
     for _ in range(count):
         gate.acquire()
