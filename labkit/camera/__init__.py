@@ -26,6 +26,7 @@ from labkit.explore.schedule import HURRIES, Notice, NotRepeatable, Run
 from labkit.film import Exit, Film, Frame, ProgramLine, Written
 from labkit.programs import Command
 from labkit.scene import Limit, Scene
+from labkit.words import count
 from labkit.xray import XRay
 
 
@@ -342,7 +343,7 @@ class Camera:
             self.limits.append(
                 Limit(
                     "the order",
-                    f"Several processes could have gone next {self.chosen} times; "
+                    f"Several processes could have gone next {count(self.chosen, 'time')}; "
                     f"the order here is {self.order}.",
                 )
             )
