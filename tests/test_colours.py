@@ -32,7 +32,7 @@ def theme(name: str) -> dict[str, str]:
     """The colours of a theme: ours, where a page has none of its own."""
     found = re.search(THEMES[name], CSS, re.DOTALL)
     assert found
-    return dict(re.findall(r"--lk-([a-z-]+): (?:var\([^,]+, )?(#[0-9a-f]{6})", found[1]))
+    return dict(re.findall(r"--lk-([a-z0-9-]+): (?:var\([^,]+, )?(#[0-9a-f]{6})", found[1]))
 
 
 def too_close(chosen: dict[str, str], by: str) -> dict[tuple[str, str], int]:
@@ -62,7 +62,7 @@ def test_words_in_a_colour_can_be_read_and_lines_seen(name: str) -> None:
     known = theme(name)
     papers = ("card", "shade", "cell")
     words = [("warn", "warn-paper"), *itertools.product(("ink", "soft", "write", "warn"), papers)]
-    words += [("run", "card"), ("wait", "card"), ("read", "card")]
+    words += [(word, "card") for word in ("run", "wait", "read", *(f"hue-{n}" for n in range(6)))]
     dim = {(a, b): colours.contrast(known[a], known[b]) for a, b in words}
     assert {pair: round(c, 1) for pair, c in dim.items() if c < READABLE} == {}
     faint = {a: colours.contrast(known[a], known["card"]) for a in ("write", "read", "warn", "edge", "token")}

@@ -4,7 +4,8 @@ import { apply, emptyScene } from "./scene.js";
 
 /** @typedef {import("./words.js").Thing} Thing */
 /** @typedef {import("./scene.js").Scene} Scene */
-/** @typedef {{who: string, marks: Thing[], waits: {from: number, to: number}[]}} Lane */
+/** @typedef {{n: number, kind: "call"|"waits"|"failed"|"signal"|"ends"|"killed"}} Mark */
+/** @typedef {{who: string, marks: Mark[], waits: {from: number, to: number, dead: boolean}[], born: number, ended: number|null}} Lane  `born`, `ended`: frames */
 
 /**
  * The scenes of a film: the first is whole, each other one is what changed since, null for nothing.
@@ -21,20 +22,50 @@ export function unpack(packed) {
   return scenes;
 }
 
-/** One lane for each process, in the order in which they first act. @param {Thing[]} frames @returns {Lane[]} */
-export function lanes(frames) {
+const FORKS = new Set(["fork", "vfork", "clone", "clone3"]);
+
+/**
+ * One lane for each process, in the order in which they first act.
+ * @param {Thing[]} frames @param {boolean} [stuck]  nobody could go on: the waits that stay open are for ever
+ * @returns {Lane[]}
+ */
+export function lanes(frames, stuck = false) {
   /** @type {Map<string, Lane>} */
   const found = new Map();
+  /** @type {Map<string, number>} */
+  const forks = new Map();
   frames.forEach((frame, n) => {
-    const lane = found.get(frame.who) ?? { who: frame.who, marks: [], waits: [] };
+    const lane = found.get(frame.who) ?? { who: frame.who, marks: [], waits: [], born: found.size ? forks.get(frame.who) ?? n : 0, ended: null };
     found.set(frame.who, lane);
     const open = lane.waits[lane.waits.length - 1];
     if (open && open.to === Infinity) open.to = n;
-    lane.marks.push({ n, blocked: frame.blocked, call: frame.call, failed: (frame.result ?? 0) < 0 });
-    if (frame.blocked) lane.waits.push({ from: n, to: Infinity });
+    const kind = markOf(frame);
+    lane.marks.push({ n, kind });
+    lane.ended = kind === "ends" || kind === "killed" ? n : null;
+    if (frame.blocked) lane.waits.push({ from: n, to: Infinity, dead: false });
+    if (FORKS.has(frame.call)) forks.set(String(frame.text).split("= ").pop() ?? "", n);
   });
-  for (const lane of found.values()) for (const w of lane.waits) w.to = Math.min(w.to, frames.length);
+  for (const lane of found.values())
+    for (const w of lane.waits) {
+      w.dead = stuck && w.to === Infinity;
+      w.to = Math.min(w.to, frames.length);
+    }
   return [...found.values()];
+}
+
+/** @param {Thing} frame @returns {Mark["kind"]} */
+function markOf(frame) {
+  if (frame.blocked) return "waits";
+  if ((frame.result ?? 0) < 0) return "failed";
+  if (frame.call !== null) return "call";
+  const words = String(frame.text).slice(String(frame.who).length + 2);
+  if (words.startsWith("gets ")) return "signal";
+  return words.startsWith("is ended by ") ? "killed" : "ends";
+}
+
+/** Could nobody go on at its end? @param {Thing} film */
+export function isStuck(film) {
+  return (film.limits ?? []).some((/** @type {Thing} */ l) => l.what === "deadlock");
 }
 
 /** The next frame after `n` (before it, for step -1) in which somebody begins to wait; -1 for none. @param {Thing[]} frames @param {number} n @param {1|-1} step */

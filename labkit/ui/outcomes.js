@@ -2,13 +2,14 @@
 
 import { html } from "./svg.js";
 import { player } from "./player.js";
+import { fullButton, quoted, toggleFull } from "./stage.js";
 import { clean, count, ending, number } from "./words.js";
 
 /** @typedef {import("./words.js").Thing} Thing */
 /** @typedef {import("./index.js").Model} Model */
 
-/** @param {Model} model @param {HTMLElement} el @param {Element[]} tools */
-export function outcomes(model, el, tools = []) {
+/** @param {Model} model @param {HTMLElement} el */
+export function outcomes(model, el) {
   const ended = new AbortController();
   const found = model.get("outcomes");
   const rows = found.outcomes ?? [];
@@ -19,34 +20,46 @@ export function outcomes(model, el, tools = []) {
     html("caption", {}, heading(found, rows)),
     html("thead", {}, html("tr", {}, ...["how often", "output", "how it ended", "film"].map((h) => html("th", { scope: "col" }, h)))),
     html("tbody", {}, ...rows.map((/** @type {Thing} */ o, /** @type {number} */ i) => row(o, i, all, most))));
-  const list = html("section", { class: "labkit", "aria-label": "outcomes", "data-lm-suppress-shortcuts": "true" }, ...tools, table, status);
+  const full = fullButton();
+  const list = html("div", {}, html("div", { class: "lk-tools lk-corner" }, full), table, status);
+  const film = html("div", { class: "lk-film" });
+  // Both stand in one section, which may be the whole screen: from outcome to film and back it stays so.
+  const root = html("section", { class: "labkit", "aria-label": "outcomes", "data-lm-suppress-shortcuts": "true" }, list);
   /** @type {(() => void) | null} */
   let stop = null;
+  let played = 0;
 
   const back = () => {
     stop?.();
     stop = null;
-    el.replaceChildren(list);
+    root.replaceChildren(list);
+    /** @type {HTMLElement | null} */ (list.querySelector(`button[data-n="${played}"]`))?.focus();
   };
   /** @param {any} message */
   const onMessage = (message) => {
     if (message?.kind === "film") {
       status.textContent = "";
       stop?.();
-      stop = player(message.film, el, { back });
+      stop = player(message.film, film, { back });
+      root.replaceChildren(film);
+      /** @type {HTMLElement | null} */ (film.querySelector(".lk-range"))?.focus({ preventScroll: true });
     }
     if (message?.kind === "sorry") status.textContent = clean(message.words);
   };
   list.addEventListener("click", (event) => {
     const button = /** @type {Element} */ (event.target).closest("button[data-n]");
     if (!button) return;
-    const n = Number(button.getAttribute("data-n"));
+    const n = (played = Number(button.getAttribute("data-n")));
     if (rows[n].film) return onMessage({ kind: "film", film: rows[n].film });
     status.textContent = "Asked the kernel for this film. It is made as soon as no cell runs.";
     model.send({ do: "replay", n });
   }, { signal: ended.signal });
+  full.addEventListener("click", () => toggleFull(root), { signal: ended.signal });
+  list.addEventListener("keydown", (event) => {
+    if (event.key === "f" && !event.ctrlKey && !event.metaKey && !event.altKey) toggleFull(root);
+  }, { signal: ended.signal });
   model.on("msg:custom", onMessage);
-  el.replaceChildren(list);
+  el.replaceChildren(root);
   return () => {
     ended.abort();
     stop?.();
@@ -71,7 +84,7 @@ function row(o, i, all, most) {
   return html("tr", {},
     html("td", { class: "lk-often" }, html("span", { class: "lk-number" }, `${number(o.count)} (${percent < 1 && percent > 0 ? "under 1" : Math.round(percent)} %)`), bar),
     html("td", {}, html("pre", {}, outputOf(o) || "(nothing)")),
-    html("td", {}, endOf(o)),
+    html("td", {}, ...endOf(o).map((words) => html("p", {}, ...quoted(words)))),
     html("td", {}, html("button", { type: "button", "data-n": i, "aria-label": `play outcome ${i + 1}` }, "▶ play")));
 }
 
@@ -81,13 +94,13 @@ function outputOf(o) {
   return text.split("\n").map(clean).join("\n").trimEnd();
 }
 
-/** @param {Thing} o */
+/** How it ended, a line each. @param {Thing} o */
 function endOf(o) {
   const parts = [];
   if (o.deadlock) parts.push(`⚠ deadlock${typeof o.deadlock === "string" ? `: ${clean(o.deadlock)}` : ""}`);
   const exits = Array.isArray(o.exits) ? o.exits.map((/** @type {any} */ e) => (Array.isArray(e) ? e : [e.who, e.exit])) : Object.entries(o.exits ?? {});
   for (const [who, exit] of exits) if (exit !== 0 && exit != null) parts.push(`${clean(who)} ${ending(Number(exit))}`);
   if (o.ending) parts.push(clean(o.ending));
-  if (o.left_behind?.length) parts.push(`left behind: ${o.left_behind.map(clean).join(", ")}`);
-  return parts.join("; ") || "all ended well";
+  for (const left of o.left_behind ?? []) parts.push(`left behind: ${clean(left)}`);
+  return parts.length ? parts : ["all ended well"];
 }

@@ -1,6 +1,7 @@
 // The picture of a Scene: draws what `layout` says, keeps elements while their box lives.
 
 import { layout, noMemory } from "./layout.js";
+import { motions } from "./motion.js";
 import { drawObject, objectLabel } from "./objects.js";
 import { drawProcess, processLabel } from "./process.js";
 import { deadlocked } from "./scene.js";
@@ -9,14 +10,14 @@ import { set, svg } from "./svg.js";
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./layout.js").Layout} Layout */
 /** @typedef {import("./words.js").Thing} Thing */
-/** @typedef {{element: SVGElement, signature: string, thing: Thing, gone?: Animation}} Box */
+/** @typedef {{element: SVGElement, signature: string, things: Thing[]}} Box */
 
 const calm = () => matchMedia("(prefers-reduced-motion: reduce)").matches;
 let counter = 0;
 
 /**
  * @param {{onPick: (key: string) => void, memory?: import("./layout.js").Memory}} hooks  `key`: `p12` for a process, an object's id
- * @returns {{element: SVGElement, show: (scene: Scene) => Layout, pick: (key: string|null) => void}}
+ * @returns {{element: SVGElement, show: (scene: Scene, who?: number) => Layout, pick: (key: string|null) => void}}
  */
 export function makePicture(hooks) {
   const marks = `lk${++counter}`;
@@ -33,17 +34,18 @@ export function makePicture(hooks) {
   element.addEventListener("click", (event) => pickAt(event.target, hooks));
   element.addEventListener("keydown", (event) => onKey(event, element, hooks));
 
-  /** @param {Scene} scene */
-  function show(scene) {
+  /** @param {Scene} scene @param {number} [who]  whose call came before it */
+  function show(scene, who) {
     const plan = layout(scene, memory);
     memory = plan.memory;
     const width = Math.max(plan.width, 420);
     set(element, { viewBox: `0 0 ${width} ${plan.height}` });
     element.style.setProperty("--lk-width", `${width}px`);
+    element.style.setProperty("--lk-shape", `${width / Math.max(1, plan.height)}`);
+    const before = new Map([...known.values()].flatMap((b) => b.things).map((o) => [o.id, o]));
     showBoxes(plan, deadlocked(scene), boxes, known);
-    const moved = movedBytes(known, plan);
     showLines(plan, under, lines, marks);
-    if (!calm()) for (const line of plan.lines) if (line.object && moved.get(line.object)?.includes(line.role)) packet(over, line);
+    if (!calm()) for (const moved of allMotions(plan, before, who)) packet(over, moved);
     return plan;
   }
 
@@ -70,26 +72,26 @@ function showBoxes(plan, dead, parent, known) {
     const key = `p${at.pid}`;
     seen.add(key);
     const signature = JSON.stringify([at.process, at.ports, at.height, at.side, isDead]);
-    showBox(key, at, at.process, signature, parent, known, () => drawProcess(at, isDead), processLabel(at.process, isDead));
+    showBox(key, at, [], signature, parent, known, () => drawProcess(at, isDead), processLabel(at.process, isDead));
   }
   for (const at of plan.objects) {
     seen.add(at.key);
-    const before = known.get(at.key)?.thing;
+    const before = known.get(at.key)?.things[0];
     const signature = JSON.stringify([at.objects, at.flow, at.height]);
-    showBox(at.key, at, at.objects[0], signature, parent, known, () => drawObject(at, before), objectLabel(at.objects));
+    showBox(at.key, at, at.objects, signature, parent, known, () => drawObject(at, before), objectLabel(at.objects));
   }
   for (const [key, box] of known) if (!seen.has(key)) leave(key, box, known);
   const first = parent.querySelector('[tabindex="0"]') ?? parent.querySelector(".lk-hit");
   if (first) set(first, { tabindex: 0 });
 }
 
-/** @param {string} key @param {import("./layout.js").Rect} at @param {Thing} thing @param {string} signature @param {Element} parent @param {Map<string, Box>} known @param {() => SVGElement[]} draw @param {string} label */
-function showBox(key, at, thing, signature, parent, known, draw, label) {
+/** @param {string} key @param {import("./layout.js").Rect} at @param {Thing[]} things @param {string} signature @param {Element} parent @param {Map<string, Box>} known @param {() => SVGElement[]} draw @param {string} label */
+function showBox(key, at, things, signature, parent, known, draw, label) {
   let entry = known.get(key);
   if (!entry) {
     const hit = svg("rect", { class: "lk-hit", rx: 9, role: "button", tabindex: -1, "aria-pressed": false });
     const element = svg("g", { class: "lk-box", "data-key": key }, svg("g", { "aria-hidden": "true" }), hit);
-    entry = { element, signature: "", thing };
+    entry = { element, signature: "", things };
     known.set(key, entry);
     parent.append(element);
     if (!calm()) element.animate([{ opacity: 0 }, { opacity: 1 }], 250);
@@ -100,9 +102,7 @@ function showBox(key, at, thing, signature, parent, known, draw, label) {
   set(hit, { "aria-label": label, width: at.width, height: at.height });
   drawing.replaceChildren(...draw());
   entry.signature = signature;
-  const previous = entry.thing;
-  entry.thing = thing;
-  /** @type {any} */ (entry).previous = previous;
+  entry.things = things;
 }
 
 /** @param {string} key @param {Box} box @param {Map<string, Box>} known */
@@ -114,18 +114,12 @@ function leave(key, box, known) {
   box.element.animate([{ opacity: 1 }, { opacity: 0 }], 250).finished.then(() => box.element.remove(), () => box.element.remove());
 }
 
-/** Which lines data has just gone through. @param {Map<string, any>} known @param {Layout} plan @returns {Map<string, string[]>} */
-function movedBytes(known, plan) {
-  const moved = new Map();
-  for (const at of plan.objects) {
-    const entry = known.get(at.key);
-    const [now, before] = [at.objects[0], entry?.previous];
-    if (!before || before.queued == null || now.queued == null) continue;
-    if (now.queued > before.queued) moved.set(now.id, ["write"]);
-    if (now.queued < before.queued) moved.set(now.id, ["read"]);
-    entry.previous = now;
-  }
-  return moved;
+/** What has just moved. @param {Layout} plan @param {Map<string, Thing>} before  the objects of the last picture @param {number} [who] */
+function allMotions(plan, before, who) {
+  return plan.objects.flatMap((at) => at.objects).flatMap((o) => {
+    const old = before.get(o.id);
+    return old && old !== o ? motions(old, o, plan.lines, who) : [];
+  });
 }
 
 /** @param {Layout} plan @param {Element} parent @param {Map<string, SVGElement>} known @param {string} marks */
@@ -156,11 +150,11 @@ function drawLine(line, element, marks) {
   set(thin, { "marker-end": !line.waits && (line.role === "read" || line.role === "write") ? `url(#${marks}-data)` : null });
 }
 
-/** Something went along this line just now. @param {Element} parent @param {import("./lines.js").Line} line */
-function packet(parent, line) {
+/** Something went along this line just now. @param {Element} parent @param {import("./motion.js").Motion} moved */
+function packet(parent, { line, way }) {
   if (parent.childElementCount > 12) return;
   const dot = svg("circle", { r: 6, class: "lk-packet" });
-  dot.style.offsetPath = `path("${line.role === "read" ? line.back : line.path}")`;
+  dot.style.offsetPath = `path("${way === "out" ? line.back : line.path}")`;
   parent.append(dot);
   const motion = dot.animate([{ offsetDistance: "0%" }, { offsetDistance: "100%" }], { duration: 350, easing: "ease-in-out" });
   motion.finished.then(() => dot.remove(), () => dot.remove());

@@ -1,6 +1,6 @@
 // Plays a film: one system call a frame, forwards and backwards.
 
-import { lanes, nextWait, outputUpTo, union, unpack, uses } from "./film.js";
+import { isStuck, lanes, nextWait, outputUpTo, union, unpack, uses } from "./film.js";
 import { settledMemory } from "./layout.js";
 import { icon } from "./icons.js";
 import { html, set } from "./svg.js";
@@ -11,6 +11,8 @@ import { clean, count, ending } from "./words.js";
 /** @typedef {import("./words.js").Thing} Thing */
 
 const SPEEDS = [["slow", 2000], ["normal", 900], ["fast", 300]];
+/** Only a step forward shows what moves, and that it was this frame's call. */
+const NOBODY = -1;
 const STABLE = { processes: 14, objects: 20 };
 
 /**
@@ -25,13 +27,12 @@ export function player(film, el, more = {}) {
   const scenes = unpack(film.scenes);
   const all = union(scenes);
   const stage = makeStage("film", settled(all, scenes, uses(film.frames, scenes)));
-  const bar = makeBar(film, more);
-  const timeline = makeTimeline(lanes(film.frames), film.frames.length);
-  const lanesBox = html("div", { class: "lk-lanes" }, timeline.element, bar.range);
+  const timeline = makeTimeline(lanes(film.frames, isStuck(film)), film.frames.length);
+  const bar = makeBar(timeline.range, more);
   const output = html("div", { class: "lk-output" });
   const ends = html("p", { class: "lk-ends", hidden: true });
   stage.bar.append(bar.element);
-  stage.top.append(bar.call, lanesBox);
+  stage.top.append(bar.call, timeline.element);
   stage.below.append(output, ends);
   el.replaceChildren(stage.root);
   let now = 0;
@@ -41,9 +42,11 @@ export function player(film, el, more = {}) {
   /** @param {number} n */
   function go(n) {
     if (!film.frames.length) return;
-    now = Math.max(0, Math.min(film.frames.length - 1, n));
-    const frame = film.frames[now];
-    stage.show(scenes[frame.scene]);
+    const next = Math.max(0, Math.min(film.frames.length - 1, n));
+    const frame = film.frames[next];
+    stage.show(scenes[frame.scene], next === now + 1 ? frame.pid : NOBODY);
+    now = next;
+    stage.nothing.hidden = scenes[frame.scene].processes.length > 0;
     showFrame(bar, frame, now, film.frames.length);
     timeline.show(now);
     showOutput(output, outputUpTo(film, now));
@@ -82,6 +85,7 @@ export function player(film, el, more = {}) {
   bar.range.addEventListener("input", () => jump(Number(bar.range.value)), on);
   stage.root.addEventListener("keydown", (event) => onKey(event, actions), on);
   more.back && bar.home?.addEventListener("click", more.back, on);
+  stage.nothing.textContent = "No process is left.";
   go(0);
 
   return () => {
@@ -112,15 +116,14 @@ function settled(all, scenes, used) {
   return small ? settledMemory(all, [...new Set(scenes)], used) : undefined;
 }
 
-/** @param {Thing} film @param {{back?: () => void}} more */
-function makeBar(film, more) {
+/** @param {HTMLInputElement} range @param {{back?: () => void}} more */
+function makeBar(range, more) {
   const button = (/** @type {string} */ action, /** @type {string} */ sign, /** @type {string} */ label, /** @type {string} */ key) =>
     html("button", { type: "button", "data-do": action, "aria-label": label, title: `${label} (${key})` }, sign.length > 8 ? sign : icon(sign));
   const play = html("button", { type: "button", class: "lk-play", "data-do": "play", "aria-label": "play", title: "play or pause (space)" }, icon("play"));
   const speed = /** @type {HTMLSelectElement} */ (html("select", { "aria-label": "speed" }, ...SPEEDS.map(([name, ms]) => html("option", { value: ms, selected: name === "normal" }, String(name)))));
   const where = html("span", { class: "lk-where" });
   const home = more.back ? html("button", { type: "button" }, "← all outcomes") : null;
-  const range = /** @type {HTMLInputElement} */ (html("input", { type: "range", class: "lk-range", min: 0, max: Math.max(0, film.frames.length - 1), value: 0, "aria-label": "frame" }));
   const call = html("p", { class: "lk-call", "aria-live": "polite" });
   const element = html("div", { class: "lk-buttons", role: "toolbar", "aria-label": "film" }, home,
     button("first", "first", "first frame", "Home"), button("back", "back", "one frame back", "left arrow"), play,
@@ -154,10 +157,13 @@ function showOutput(element, written) {
     html("div", {}, html("span", { class: "lk-quiet-html" }, `output of ${clean(who)}`), html("pre", {}, words.split("\n").map(clean).join("\n")))));
 }
 
-/** At the end: how each ended, what was left behind. @param {HTMLElement} element @param {Thing} film @param {number} n */
+/** At the end: how each ended, why the film ends here, what was left behind. @param {HTMLElement} element @param {Thing} film @param {number} n */
 function showEnds(element, film, n) {
   element.hidden = n < film.frames.length - 1;
-  const ends = (film.exits ?? []).map((/** @type {Thing} */ e) => `${clean(e.who)} ${e.exit == null ? "was still alive" : ending(e.exit)}`);
-  const left = film.left_behind?.length ? ` Left behind: ${film.left_behind.map(clean).join(", ")}.` : "";
-  element.textContent = (ends.length ? `The end: ${ends.join("; ")}.` : `The end of ${count(film.frames.length, "frame")}.`) + left;
+  const still = isStuck(film) ? "waits for ever" : "was still alive";
+  const ends = (film.exits ?? []).map((/** @type {Thing} */ e) => `${clean(e.who)} ${e.exit == null ? still : ending(e.exit)}`);
+  const why = (film.limits ?? []).filter((/** @type {Thing} */ l) => l.what !== "deadlock").map((/** @type {Thing} */ l) => clean(l.because));
+  const left = film.left_behind?.length ? [`Left behind: ${film.left_behind.map(clean).join(", ")}.`] : [];
+  const end = ends.length ? `The end: ${ends.join("; ")}.` : `The end of ${count(film.frames.length, "frame")}.`;
+  element.textContent = [end, ...left, ...why].join(" ");
 }

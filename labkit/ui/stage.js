@@ -33,14 +33,14 @@ export function makeStage(kind, memory) {
   const picture = makePicture({ onPick: pick, memory });
   parts.stage.append(picture.element);
 
-  /** @param {Scene} next */
-  function show(next) {
+  /** @param {Scene} next @param {number} [who]  whose call it was, where one was */
+  function show(next, who) {
     scene = inForms(next, forms);
     const folded = fold(scene, opened);
     parts.refold.hidden = !opened.size;
     set(parts.stage, { class: `lk-stage ${tables ? "lk-as-tables" : ""}` });
     if (tables) parts.tables.replaceChildren(drawTables(scene));
-    else picture.show(folded);
+    else picture.show(folded, who);
     showBanner(parts.banner, scene);
     showLimits(parts.limits, scene);
     if (picked) showDetail();
@@ -98,9 +98,13 @@ function inForms(scene, forms) {
 }
 
 /** @param {HTMLElement} root */
-function toggleFull(root) {
+export function toggleFull(root) {
   if (document.fullscreenElement) document.exitFullscreen();
   else root.requestFullscreen?.();
+}
+
+export function fullButton() {
+  return html("button", { type: "button", title: "full screen (f)", "aria-label": "full screen" }, icon("full"));
 }
 
 /** @param {HTMLElement} element @param {() => void} change */
@@ -115,7 +119,7 @@ function makeParts(kind) {
   const bar = html("div", { class: "lk-bar" });
   const toTables = html("button", { type: "button", "aria-pressed": false, title: "descriptor tables: number, open file description, object" }, "descriptors");
   const refold = html("button", { type: "button", hidden: true }, "fold again");
-  const full = html("button", { type: "button", title: "full screen (f)", "aria-label": "full screen" }, icon("full"));
+  const full = fullButton();
   const tools = html("div", { class: "lk-tools" }, refold, toTables, full);
   const banner = html("div", { class: "lk-banner", role: "alert", hidden: true });
   const top = html("div", { class: "lk-top" });
@@ -145,7 +149,7 @@ function showBanner(banner, scene) {
 }
 
 /** Words between backticks are names. @param {string} words */
-function quoted(words) {
+export function quoted(words) {
   return words.split("`").map((part, i) => (i % 2 ? html("b", {}, part) : part));
 }
 

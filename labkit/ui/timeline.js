@@ -1,45 +1,74 @@
-// The lanes of a film: one for each process, a mark for each call, a bar while it waits.
+// The lanes of a film: one for each process, a mark for each call, a bar while it waits. Click to go there.
 
-import { box, svg, text } from "./svg.js";
-import { fit } from "./words.js";
+import { html, svg } from "./svg.js";
+import { clean } from "./words.js";
 
 /** @typedef {import("./film.js").Lane} Lane */
+/** @typedef {import("./film.js").Mark} Mark */
 
-export const NAMES = 132;
-const LANE = 24;
-const WIDTH = 1000;
+export const HUES = 6;
+/** More calls than this are drawn as strokes, all of a lane in one path. */
+const DENSE = 300;
+const LONGEST = 22;
 
 /**
  * @param {Lane[]} lanes @param {number} frames
- * @returns {{element: SVGElement, show: (n: number) => void, frameAt: (x: number) => number}}
+ * @returns {{element: HTMLElement, range: HTMLInputElement, show: (n: number) => void}}
  */
 export function makeTimeline(lanes, frames) {
-  const step = (WIDTH - NAMES - 16) / Math.max(1, frames - 1);
-  const at = (/** @type {number} */ n) => NAMES + 8 + n * step;
-  const height = lanes.length * LANE + 8;
-  const cursor = svg("g", { class: "lk-cursor" }, svg("path", { d: `M0 0 V${height}` }), svg("path", { d: "M-6 0 h12 l-6 8z", class: "lk-cursor-head" }));
-  const rows = lanes.map((lane, i) => row(lane, i * LANE + LANE / 2 + 6, at, step));
-  const element = svg("svg", { class: "lk-timeline", viewBox: `0 0 ${WIDTH} ${height}`, "aria-hidden": "true" }, ...rows, cursor);
+  const last = Math.max(1, frames - 1);
+  const range = /** @type {HTMLInputElement} */ (html("input", { type: "range", class: "lk-range", min: 0, max: Math.max(0, frames - 1), value: 0, "aria-label": "frame" }));
+  const cursor = html("div", { class: "lk-cursor", "aria-hidden": "true" });
+  const names = lanes.map((lane, i) => html("div", { class: `lk-lane-name lk-hue-${i % HUES}` }, name(lane.who)));
+  const rows = lanes.map((lane, i) => row(lane, i % HUES, last, frames > DENSE));
+  const track = html("div", { class: "lk-track" }, html("div", { class: "lk-rows", "aria-hidden": "true" }, ...rows), cursor, range);
+  const element = html("div", { class: "lk-lanes" }, html("div", { class: "lk-names", "aria-hidden": "true" }, ...names), track);
+  element.style.setProperty("--lk-n", String(Math.max(1, lanes.length)));
+  element.style.setProperty("--lk-frames", String(last));
   return {
     element,
-    show: (n) => cursor.setAttribute("transform", `translate(${at(n)} 0)`),
-    frameAt: (x) => Math.max(0, Math.min(frames - 1, Math.round((x * WIDTH - NAMES - 8) / step))),
+    range,
+    show: (n) => cursor.style.setProperty("--lk-at", String(n / last)),
   };
 }
 
-/** @param {Lane} lane @param {number} y @param {(n: number) => number} at @param {number} step */
-function row(lane, y, at, step) {
-  const size = Math.max(1.5, Math.min(5, step * 0.42));
-  return svg("g", {},
-    text(fit(lane.who, NAMES - 8, 13, 0.57), 0, y + 4, "lk-lane-name"),
-    svg("path", { d: `M${NAMES} ${y} H${WIDTH}`, class: "lk-lane-line" }),
-    ...lane.waits.map((w) => box(at(w.from), y - 4, Math.max(2, at(Math.min(w.to, w.to)) - at(w.from)), 8, "lk-lane-wait", 4)),
-    ...lane.marks.map((m) => mark(m, at(m.n), y, size)));
+/** Of `server/child 2` the end matters more than the beginning. @param {string} who */
+function name(who) {
+  const letters = [...clean(who)];
+  return letters.length <= LONGEST ? letters.join("") : "…" + letters.slice(1 - LONGEST).join("");
 }
 
-/** A dot for a call, a square where the process begins to wait, a cross for one that failed. @param {Record<string, any>} m @param {number} x @param {number} y @param {number} size */
-function mark(m, x, y, size) {
-  if (m.blocked) return box(x - size, y - size, size * 2, size * 2, "lk-mark lk-blocked", 1);
-  if (m.failed) return svg("path", { d: `M${x - size} ${y - size} L${x + size} ${y + size} M${x - size} ${y + size} L${x + size} ${y - size}`, class: "lk-mark-failed" });
-  return svg("circle", { cx: x, cy: y, r: size, class: "lk-mark" });
+/** @param {Lane} lane @param {number} hue @param {number} last @param {boolean} dense */
+function row(lane, hue, last, dense) {
+  const at = (/** @type {number} */ n) => `${((100 * n) / last).toFixed(3)}%`;
+  const drawn = [
+    svg("line", { x1: "0%", x2: "100%", y1: "50%", y2: "50%", class: "lk-lane-line" }),
+    svg("line", { x1: at(lane.born), x2: at(lane.ended ?? last), y1: "50%", y2: "50%", class: "lk-lane-life" }),
+    ...lane.waits.map((w) => svg("rect", { x: at(w.from), width: at(Math.min(w.to, last) - w.from), y: "32%", height: "36%", rx: 3, class: `lk-lane-wait ${w.dead ? "lk-dead" : ""}` })),
+    ...(dense ? strokes(lane.marks, last) : lane.marks.map((m) => mark(m, at(m.n)))),
+  ];
+  return svg("svg", { class: `lk-row lk-hue-${hue}`, "data-who": clean(lane.who) }, ...drawn);
+}
+
+/** A dot for a call, a square where a wait begins, a cross for one that failed, a stroke for the end. @param {Mark} m @param {string} x */
+function mark(m, x) {
+  if (m.kind === "call") return svg("circle", { cx: x, cy: "50%", class: "lk-mark" });
+  return svg("svg", { x, y: "50%", overflow: "visible" }, shape(m.kind));
+}
+
+/** @param {Mark["kind"]} kind */
+function shape(kind) {
+  if (kind === "waits") return svg("rect", { class: "lk-mark-waits", rx: 1 });
+  if (kind === "ends") return svg("rect", { class: "lk-mark-ends" });
+  if (kind === "signal") return svg("path", { d: "M0 -7 L7 0 L0 7 L-7 0Z", class: "lk-mark-signal" });
+  return svg("path", { d: "M-4.5 -4.5 L4.5 4.5 M-4.5 4.5 L4.5 -4.5", class: "lk-mark-failed" });
+}
+
+/** @param {Mark[]} marks @param {number} last */
+function strokes(marks, last) {
+  const inside = (/** @type {(m: Mark) => boolean} */ some, /** @type {string} */ kind) =>
+    svg("path", { d: marks.filter(some).map((m) => `M${m.n} 2v6`).join(""), class: kind, "vector-effect": "non-scaling-stroke" });
+  const bad = (/** @type {Mark} */ m) => m.kind === "failed" || m.kind === "killed";
+  return [svg("svg", { viewBox: `0 0 ${last} 10`, preserveAspectRatio: "none", width: "100%", height: "100%", overflow: "visible" },
+    inside((m) => !bad(m), "lk-strokes"), inside(bad, "lk-strokes lk-failed"))];
 }

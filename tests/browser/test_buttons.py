@@ -56,7 +56,7 @@ def test_an_outcome_of_explore_is_clicked_and_its_film_plays(notebook: Callable[
     page.focus(".labkit .lk-range")
     page.keyboard.press("End")
     assert page.inner_text(".lk-output pre").strip() == "ba"
-    written = page.evaluate("document.querySelector('.labkit .lk-timeline')?.textContent ?? ''")
+    written = page.evaluate("document.querySelector('.labkit .lk-names')?.textContent ?? ''")
     assert "race/child 2" in written
     opened.picture("explored-film")
     page.click("button >> text=all outcomes")

@@ -18,7 +18,7 @@ pytestmark = pytest.mark.browser
 AXE = Path(__file__).parents[2] / "node_modules" / "axe-core" / "axe.min.js"
 HOST = "http://views.test/"
 PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>views</title>
-<style>body { margin: 12px; background: #fff }
+<style>body { margin: 12px; background: #fff; min-height: 100vh } /* axe looks at no more than the body */
 body[data-jp-theme-light="false"] { background: #111417; color: #fff }</style>
 </head><body><main><h1>views</h1><div id="view"></div></main></body></html>"""
 SHOW = """async ([state, dark]) => {
@@ -128,7 +128,7 @@ OUTCOMES = {
 # --- every kind of object ---------------------------------------------------------------------------
 
 SAYS = {
-    "pipe": ["hello␣world", "11 of 65,536 bytes, 16 slots", "write: fd 4", "read: fd 3", "in wait4()"],
+    "pipe": ["hello␣world", "11 of 65,536 bytes, 16 slots", "write: fd 4", "read: fd 3", "wait4 for a child"],
     "full": ["full: 65,536 of 65,536 bytes", "+65,5"],
     "pipeline": ["Grüße,", "be", "bf", "ers.fifo", "+3"],
     "memory": ["count···*", "private copy, shared", "4 KiB, 2 attached", "sealed: F_SEAL_SHRINK"],
@@ -291,8 +291,22 @@ def test_axe_finds_nothing_in_a_film_full_screen_or_not_and_in_outcomes(show: Sh
     assert complaints(page) == []
     page.click("button[aria-label='full screen']")
     page.wait_for_function("document.fullscreenElement !== null")
+    page.focus(".lk-range")
+    page.keyboard.press("End")
     assert complaints(page) == []
-    assert complaints(show(outcomes=OUTCOMES, dark=dark)) == []
+    page = show(outcomes=OUTCOMES, dark=dark)
+    assert complaints(page) == []
+    page.focus("button[data-n='1']")
+    page.keyboard.press("f")
+    page.wait_for_function("document.fullscreenElement !== null")
+    page.evaluate("film => model.tell({kind: 'film', film})", pages.packed(film()))
+    page.keyboard.press("End")
+    assert (page.inner_text(".lk-where"), complaints(page)) == ("frame 3 of 3", [])
+    page.click("button >> text=all outcomes")
+    assert page.evaluate("[document.fullscreenElement !== null, document.activeElement.dataset.n]") == [
+        True,
+        "0",
+    ]
 
 
 def test_the_film_page_plays_from_a_file_with_no_network(chromium: Any, tmp_path: Path) -> None:
