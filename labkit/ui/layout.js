@@ -6,7 +6,7 @@
 
 import { allLinks, drawnObjects } from "./scene.js";
 import { GAP, OBJECT, PROCESS, objectHeight, processHeight } from "./sizes.js";
-import { connect } from "./lines.js";
+import { LEVEL, connect } from "./lines.js";
 import { enrich } from "./enrich.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
@@ -246,7 +246,7 @@ function build(scene, links, items, places, sides, memory) {
 
 /** Room for the lines that run under everything. @param {import("./lines.js").Line[]} lines */
 function below(lines) {
-  return lines.filter((l) => l.overhead).length * 9;
+  return Math.max(0, ...lines.map((l) => (l.level ?? -1) + 1)) * LEVEL;
 }
 
 /** The places of those who are here, and of those who have gone until somebody stands there. @param {Memory} memory @param {Map<string, Place>} places */

@@ -11,7 +11,8 @@ import { OBJECT, PROCESS, THREADS_SHOWN } from "./sizes.js";
 /**
  * @typedef {{key: string, pid: number, object: string|null, role: string, path: string, back: string,
  *   pathShort: string, backShort: string,
- *   waits: ""|"waits"|"awaited", dead: boolean, overhead?: boolean}} Line
+ *   waits: ""|"waits"|"awaited", dead: boolean, level?: number}} Line
+ * `level`: of a line that runs under everything, how deep.
  * `path` runs from the process to the object, `back` the other way; the short ones leave room for an arrowhead.
  */
 
@@ -62,6 +63,8 @@ function sideOf(link, box, from) {
   return from.side;
 }
 
+/** Between lines that run under everything. */
+export const LEVEL = 11;
 /** Room for an arrowhead at the end of a thick line. */
 const HEAD = 15;
 const TUBE_MIDDLE = 20;
@@ -207,22 +210,25 @@ function waitsWithoutObject(scene, processes, objects) {
   /** @type {Line[]} */
   const lines = [];
   const deepest = Math.max(0, ...[...processes, ...objects].map((b) => b.y + b.height));
+  /** Those who wait for somebody on the other side, each with a level of its own under everything. @type {number[]} */
+  const levels = [];
   for (const wait of scene.waits) {
     if (wait.object) continue;
     for (const pid of wait.for ?? []) {
       const from = processes.find((p) => p.pid === wait.pid);
       const to = processes.find((p) => p.pid === pid);
       if (!from || !to || from === to) continue;
-      const same = from.side === to.side;
-      const points = same ? besides(from, to, processes) : beneath(from, to, deepest + 18 + lines.length * 9, processes);
       const overhead = from.side !== to.side;
+      if (overhead && !levels.includes(wait.pid)) levels.push(wait.pid);
+      const level = levels.indexOf(wait.pid);
+      const points = overhead ? beneath(from, to, deepest + 18 + level * LEVEL, processes) : besides(from, to, processes);
       const dead = isDead(scene, wait.pid, pid);
       const last = points[points.length - 1];
       const before = points[points.length - 2];
       const back = (/** @type {number} */ d) => Math.sign(d) * (HEAD + 2);
       const short = corners([...points.slice(0, -1), { x: last.x + back(before.x - last.x), y: last.y + back(before.y - last.y) }]);
       const key = `${wait.pid} for ${pid} ${wait.tid}`;
-      lines.push({ key, pid: wait.pid, object: null, role: "child", path: short, back: short, pathShort: short, backShort: short, waits: "waits", dead, overhead });
+      lines.push({ key, pid: wait.pid, object: null, role: "child", path: short, back: short, pathShort: short, backShort: short, waits: "waits", dead, ...(overhead ? { level } : {}) });
     }
   }
   return lines;

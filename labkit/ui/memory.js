@@ -3,12 +3,13 @@
 import { box, svg, text } from "./svg.js";
 import { CELL, GRID_ROWS, OBJECT } from "./sizes.js";
 import { cells } from "./cells.js";
-import { clean, fit, fromBase64 } from "./words.js";
+import { clean, fromBase64 } from "./words.js";
+import { fit } from "./widths.js";
 
 /** @typedef {import("./words.js").Thing} Thing */
 
 const ROW = 20;
-const LEFT = 42;
+const LEFT = 44;
 
 /** @param {Thing} o @param {number} width @param {Thing} [before]  the same object in the last picture @returns {SVGElement[]} */
 export function drawMemory(o, width, before) {
@@ -59,5 +60,5 @@ function strip(view, width, y) {
   const squares = flat.map((/** @type {string} */ kind, /** @type {number} */ i) => box(112 + i * 13, y + 1, 11, 12, `lk-page lk-page-${kind}`, 2));
   const kinds = ["private", "shared", "absent"].filter((kind) => flat.includes(kind)).map((kind) => PAGE[kind] ?? clean(kind)).join(", ");
   const words = view.prot ? `${kinds} (${clean(view.prot)})` : kinds;
-  return [name, ...squares, text(fit(words, width - 136 - flat.length * 13, 11, 0.52), 118 + flat.length * 13, y + 11, "lk-quiet")];
+  return [name, ...squares, text(fit(words, width - 136 - flat.length * 13, 11), 118 + flat.length * 13, y + 11, "lk-quiet")];
 }

@@ -2,9 +2,10 @@
 
 import { box, text } from "./svg.js";
 import { OBJECT } from "./sizes.js";
-import { fit, fitEnd, kindInWords, levels, sentence } from "./words.js";
+import { clean, kindInWords, levels, sentence } from "./words.js";
+import { fit, fitEnd, fitOne, width as wide } from "./widths.js";
 import { drawMemory } from "./memory.js";
-import { drawPipe, isFull, levelWords } from "./pipe.js";
+import { drawPipe, isFull, levelChoices } from "./pipe.js";
 import { drawQueue } from "./queue.js";
 import { drawSemaphores } from "./semaphore.js";
 import { drawSmall } from "./small.js";
@@ -26,7 +27,7 @@ export function drawObject(at, before) {
 /** @param {ObjectBox} at @param {Thing[]} objects @param {Thing} [before] @returns {SVGElement[]} */
 function body(at, objects, before) {
   const [o] = objects;
-  if (BARE.has(o.kind)) return drawPipe(o, at.width, at.flow);
+  if (BARE.has(o.kind)) return drawPipe(o, at.width, at.flow, before);
   if (/shm|memfd/.test(o.kind)) return drawMemory(o, at.width, before);
   if (/sem$/.test(o.kind)) return drawSemaphores(o, at.width);
   if (/msg|mq/.test(o.kind)) return drawQueue(o, at.width);
@@ -40,10 +41,13 @@ function title(objects, width) {
   if (both) return both;
   const [o] = objects;
   const name = titleOf(o);
-  const right = fit(BARE.has(o.kind) ? levelWords(o) : beside(o), width - 110, 12, 0.5);
-  const room = width - 34 - right.length * 6.3;
+  const bold = BARE.has(o.kind) && isFull(o);
+  const face = bold ? "bold" : "plain";
+  const left = Math.min(110, wide(clean(name), 14, "bold"));
+  const right = fitOne(BARE.has(o.kind) ? levelChoices(o) : [beside(o)], width - 34 - left, 12, face);
+  const room = width - 34 - wide(right, 12, face);
   return [
-    text((name.startsWith("/") ? fitEnd : fit)(name, Math.max(90, room), 14, 0.62), BARE.has(o.kind) ? 4 : 14, 17, "lk-title"),
+    text((name.startsWith("/") ? fitEnd : fit)(name, room, 14, "bold"), BARE.has(o.kind) ? 4 : 14, 17, "lk-title"),
     text(right, width - (BARE.has(o.kind) ? 4 : 12), 17, `lk-quiet lk-end ${BARE.has(o.kind) && isFull(o) ? "lk-full" : ""}`),
   ];
 }

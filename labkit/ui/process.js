@@ -2,7 +2,8 @@
 
 import { box, svg, text } from "./svg.js";
 import { PROCESS, THREADS_SHOWN } from "./sizes.js";
-import { clean, doing, fit } from "./words.js";
+import { clean, doing, doingChoices } from "./words.js";
+import { fit, fitOne, inTwo, width } from "./widths.js";
 
 /** @typedef {import("./layout.js").ProcessBox} ProcessBox */
 /** @typedef {import("./words.js").Thing} Thing */
@@ -32,24 +33,36 @@ export function drawProcess(at, dead) {
   return [
     ...(p.members ? [box(6, 6, at.width, at.height, "lk-process", 10)] : []),
     box(0, 0, at.width, at.height, `lk-process lk-${kind}`, 10),
-    box(0, 0, 6, at.height, `lk-stripe lk-${kind}`, 3),
-    text(shortName(p.name, at.width - 36 - pid.length * 6.8), 18, 23, "lk-name"),
+    svg("path", { d: stripe(at.height), class: `lk-stripe lk-${kind}` }),
+    text(shortName(p.name, at.width - 38 - width(pid, 12)), 18, 23, "lk-name"),
     text(pid, at.width - 12, 23, "lk-quiet lk-end"),
     text(mark, 18, 43, `lk-sign lk-${kind}`),
-    text(fit(doing(p), at.width - 46, 13, 0.53), 36, 43, "lk-doing"),
+    ...saying(at).map((words, i) => text(words, 36, 43 + i * 17, "lk-doing")),
     ...threads(at),
     ...pending(at),
     ...at.ports.map((port) => drawPort(port, at)),
   ];
 }
 
-/** Of `server/child 2` the end matters more than the beginning. @param {string} name @param {number} width */
-function shortName(name, width) {
+/** The left edge in the colour of its state, with the corners of the box. @param {number} height */
+function stripe(height) {
+  return `M8 0.2 A10 10 0 0 0 0 10 V${height - 10} A10 10 0 0 0 8 ${height - 0.2} Z`;
+}
+
+/** What it does; over two lines where nothing stands below. @param {ProcessBox} at */
+function saying(at) {
+  const [room, choices] = [at.width - 46, doingChoices(at.process)];
+  const alone = !at.ports.length && !rows(at.process) && !at.process.signals?.pending?.length;
+  return alone ? inTwo(choices[0], room, 13) : [fitOne(choices, room, 13)];
+}
+
+/** Of `server/child 2` the end matters more than the beginning. @param {string} name @param {number} room */
+function shortName(name, room) {
   const at = name.indexOf("/");
-  const whole = fit(name, width, 15, 0.6);
+  const whole = fit(name, room, 15, "bold");
   if (at < 0 || !whole.endsWith("…")) return whole;
-  const rest = fit(name.slice(at), width - 24, 15, 0.6);
-  return fit(name.slice(0, at), Math.max(24, width - rest.length * 9), 15, 0.6) + rest;
+  const rest = fit(name.slice(at), room - 34, 15, "bold");
+  return fit(name.slice(0, at), room - width(rest, 15, "bold"), 15, "bold") + rest;
 }
 
 /** @param {ProcessBox} at */
@@ -59,7 +72,7 @@ function threads(at) {
   const lines = all.slice(0, THREADS_SHOWN).map((/** @type {Thing} */ t) => `thread ${t.tid}: ${doing({ ...t, exit: null })}`);
   if (all.length > THREADS_SHOWN) lines.push(`and ${all.length - THREADS_SHOWN} more threads`);
   return lines.map((/** @type {string} */ words, /** @type {number} */ i) =>
-    text(fit(words, at.width - 30, 11.5, 0.52), 18, PROCESS.header + 10 + i * PROCESS.thread, "lk-quiet"));
+    text(fit(words, at.width - 30, 11.5), 18, PROCESS.header + 10 + i * PROCESS.thread, "lk-quiet"));
 }
 
 /** @param {ProcessBox} at */
@@ -69,7 +82,7 @@ function pending(at) {
   const y = PROCESS.header + Math.min(rows(at.process), THREADS_SHOWN + 1) * PROCESS.thread;
   return [
     svg("path", { d: `M18 ${y - 1} v14 M18 ${y - 1} h11 l-3 4 l3 4 h-11`, class: "lk-flag" }),
-    text(fit(`${names.join(", ")} pending`, at.width - 48, 12), 36, y + 10, "lk-pending"),
+    text(fit(`${names.join(", ")} pending`, at.width - 48, 12, "bold"), 36, y + 10, "lk-pending"),
   ];
 }
 

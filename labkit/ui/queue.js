@@ -2,16 +2,17 @@
 
 import { box, svg, text } from "./svg.js";
 import { MESSAGES_SHOWN, OBJECT } from "./sizes.js";
-import { count, fit, fromBase64, line, number, share } from "./words.js";
+import { count, fromBase64, line, number, share } from "./words.js";
+import { fit } from "./widths.js";
 
 /** @typedef {import("./words.js").Thing} Thing */
 
-const ENVELOPE = { width: 70, height: 40 };
+const ENVELOPE = { width: 72, height: 40 };
 
 /** @param {Thing} o @param {number} width @returns {SVGElement[]} */
 export function drawQueue(o, width) {
   const y = OBJECT.title + 2;
-  const drawn = [box(0, y - 1, width, ENVELOPE.height + 8, "lk-rail", 8)];
+  const drawn = [box(0, y - 1, width, ENVELOPE.height + 8, "lk-rail", 0)];
   if (o.kind === "posix-mq") return [...drawn, ...counted(o, width, y), foot(o, width)];
   if (!o.messages) return [...drawn, text("messages not visible here", width / 2, y + 26, "lk-quiet lk-middle"), foot(o, width)];
   if (!o.messages.length) drawn.push(text("no message", width / 2, y + 26, "lk-quiet lk-middle"));
@@ -26,8 +27,8 @@ export function drawQueue(o, width) {
 function envelope(m, x, y) {
   return svg("g", { class: "lk-message" },
     box(x, y, ENVELOPE.width, ENVELOPE.height, "lk-envelope", 4),
-    text(fit(`type ${number(m.type)}`, ENVELOPE.width - 12, 11), x + 6, y + 14, "lk-type"),
-    text(m.head == null ? "?" : fit(line(fromBase64(m.head), 24), ENVELOPE.width - 12, 12, 0.61), x + 6, y + 31, "lk-mono"));
+    text(fit(`type ${number(m.type)}`, ENVELOPE.width - 12, 11, "bold"), x + 6, y + 14, "lk-type"),
+    text(m.head == null ? "?" : fit(line(fromBase64(m.head), 24), ENVELOPE.width - 12, 12, "mono"), x + 6, y + 31, "lk-mono"));
 }
 
 /** POSIX queues cannot be looked into: how many, and no more than that. @param {Thing} o @param {number} width @param {number} y */
@@ -47,5 +48,5 @@ function foot(o, width) {
   const words = o.kind === "posix-mq"
     ? `${share(o.queued, o.capacity, "messages")}${o.bytes == null ? "" : `, ${count(o.bytes, "byte")}`}, contents not visible`
     : share(o.bytes, o.capacity, "bytes");
-  return text(fit(words, width - 16, 12, 0.5), width / 2, OBJECT.title + ENVELOPE.height + 22, "lk-level lk-middle");
+  return text(fit(words, width - 16, 12), width / 2, OBJECT.title + ENVELOPE.height + 22, "lk-level lk-middle");
 }

@@ -2,7 +2,7 @@
 
 import { box, svg, text } from "./svg.js";
 import { OBJECT } from "./sizes.js";
-import { fit } from "./words.js";
+import { fit } from "./widths.js";
 
 /** @typedef {import("./words.js").Thing} Thing */
 
@@ -47,7 +47,7 @@ function line(sem, x, y, width) {
   const heads = Array.from({ length: Math.min(waiting, 4) }, (_, i) => person(x + 8 + i * 15, y));
   const words = unknown ? "waiting: not visible" : waiting ? `${waiting} waiting${sem.zero ? " (for 0: " + sem.zero + ")" : ""}` : sem.last ? `last: ${sem.last}` : "nobody waits";
   const start = x + 4 + heads.length * 15;
-  return [...heads, text(fit(words, width - start - 4, 11.5), start, y + 4, waiting ? "lk-waiting-words" : "lk-quiet")];
+  return [...heads, text(fit(words, width - start - 4, 11.5, waiting ? "bold" : "plain"), start, y + 4, waiting ? "lk-waiting-words" : "lk-quiet")];
 }
 
 /** @param {number} x @param {number} y */

@@ -2,9 +2,9 @@
 
 /** @typedef {import("./words.js").Thing} Thing */
 
-export const PROCESS = { width: 212, header: 52, port: 22, foot: 10, thread: 17, signal: 20 };
-export const OBJECT = { width: 316, title: 26 };
-export const GAP = { row: 26, top: 14, gutter: 84, margin: 32 };
+export const PROCESS = { width: 232, header: 52, port: 22, foot: 10, thread: 17, signal: 20, least: 72 };
+export const OBJECT = { width: 326, title: 26 };
+export const GAP = { row: 26, top: 14, gutter: 80, margin: 32 };
 export const CELL = { width: 17, height: 24, across: 16 };
 export const MESSAGES_SHOWN = 4;
 export const THREADS_SHOWN = 4;
@@ -16,28 +16,28 @@ export const GRID_ROWS = 4;
 export function processHeight(p, ports) {
   const threads = (p.threads?.length ?? 0) > 1 ? Math.min(p.threads.length, THREADS_SHOWN + 1) : 0;
   const signals = p.signals?.pending?.length ? 1 : 0;
-  return PROCESS.header + threads * PROCESS.thread + signals * PROCESS.signal + ports * PROCESS.port + PROCESS.foot;
+  return Math.max(PROCESS.least, PROCESS.header + threads * PROCESS.thread + signals * PROCESS.signal + ports * PROCESS.port + PROCESS.foot);
 }
 
 /** Height of an object's body, under its title. */
 const BODY = /** @type {Record<string, (o: Thing) => number>} */ ({
   pipe: () => 42,
   fifo: () => 42,
-  "unix-socket": (o) => (o.peer ? 82 : 62),
-  "inet-socket": (o) => (o.peer ? 82 : 62),
+  "unix-socket": (o) => (o.peer ? 84 : 60),
+  "inet-socket": (o) => (o.peer ? 84 : 60),
   "sysv-shm": memoryBody,
   "posix-shm": memoryBody,
   memfd: memoryBody,
-  "sysv-sem": (o) => 22 + 34 * Math.max(1, Math.min(o.values?.length ?? 1, 6)),
-  "posix-sem": () => 50,
+  "sysv-sem": (o) => 8 + 34 * Math.max(1, Math.min(o.values?.length ?? 1, 6)),
+  "posix-sem": () => 44,
   "sysv-msg": () => 66,
   "posix-mq": () => 66,
   eventfd: () => 34,
   timerfd: () => 34,
   file: () => 34,
-  lock: () => 40,
+  lock: () => 36,
   signalfd: () => 34,
-  epoll: (o) => 16 + 20 * Math.max(1, Math.min(o.watching?.length ?? 1, 5)),
+  epoll: (o) => 4 + 20 * Math.max(1, Math.min(o.watching?.length ?? 1, 5)),
   group: (o) => 14 + 18 * Math.min(o.lines?.length ?? 1, 6),
 });
 

@@ -2,7 +2,8 @@
 
 import { box, svg, text } from "./svg.js";
 import { OBJECT } from "./sizes.js";
-import { count, fit, fitEnd, kindInWords, levels, number } from "./words.js";
+import { count, kindInWords, levels, number } from "./words.js";
+import { fit, fitEnd } from "./widths.js";
 
 /** @typedef {import("./words.js").Thing} Thing */
 
@@ -20,7 +21,7 @@ function file(o, width) {
   const words = [o.size == null ? "" : count(o.size, "byte"), o.deleted ? "name removed" : ""].filter(Boolean).join(", ");
   return [
     svg("path", { d: `M14 ${y} h14 l7 7 v19 h-21z M28 ${y} v7 h7`, class: "lk-sheet" }),
-    text(fitEnd(o.path ?? o.name, width - 62, 12, 0.61), 46, y + 12, "lk-mono"),
+    text(fitEnd(o.path ?? o.name, width - 62, 12, "mono"), 46, y + 12, "lk-mono"),
     text(words, 46, y + 28, "lk-quiet"),
   ];
 }

@@ -2,7 +2,8 @@
 
 import { box, svg, text } from "./svg.js";
 import { CELL, OBJECT } from "./sizes.js";
-import { clean, count, fit, fitEnd, fromBase64, number, tokens } from "./words.js";
+import { clean, count, fromBase64, number, tokens } from "./words.js";
+import { fit, fitEnd, width as wide } from "./widths.js";
 import { cell } from "./pipe.js";
 
 /** @typedef {import("./words.js").Thing} Thing */
@@ -17,7 +18,7 @@ export function drawSockets(ends, width) {
 function states([a, b], width) {
   const kind = a.protocol ? clean(a.protocol).toUpperCase() : `Unix ${clean(a.type ?? "socket")}`;
   const state = a.state === b.state ? clean(a.state) : `${clean(a.state ?? "?")} / ${clean(b.state ?? "?")}`;
-  return text(fit(`${kind}: ${state}`, width - 24, 12, 0.5), width / 2, OBJECT.title + 76, "lk-level lk-middle");
+  return text(fit(`${kind}: ${state}`, width - 24, 12), width / 2, OBJECT.title + 76, "lk-level lk-middle");
 }
 
 /** @param {Thing} o */
@@ -87,8 +88,10 @@ export function socketTitle(ends, width) {
   const [a, b] = ends;
   if (!b) return null;
   const where = (/** @type {Thing} */ o) => o.local ?? o.path ?? o.name;
+  const all = width - 28 - 16;
+  const room = (/** @type {Thing} */ other) => Math.max(all / 2, all - wide(clean(where(other)), 13, "bold"));
   return [
-    text(fitEnd(where(a), 136, 13, 0.6), 14, 17, "lk-title"),
-    text(fitEnd(where(b), 136, 13, 0.6), width - 14, 17, "lk-title lk-end"),
+    text(fitEnd(where(a), room(b), 13, "bold"), 14, 17, "lk-title lk-two"),
+    text(fitEnd(where(b), room(a), 13, "bold"), width - 14, 17, "lk-title lk-two lk-end"),
   ];
 }

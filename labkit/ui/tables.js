@@ -2,7 +2,8 @@
 
 import { box, svg, text } from "./svg.js";
 import { curve } from "./routes.js";
-import { clean, fit, kindInWords, levels, number } from "./words.js";
+import { clean, kindInWords, levels, number } from "./words.js";
+import { fit } from "./widths.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./words.js").Thing} Thing */
@@ -91,7 +92,7 @@ function drawTable({ process, y, rows }) {
   const height = HEAD + rows.length * ROW + 4;
   return svg("g", {},
     box(AT.table, y, WIDE.table, height, "lk-process", 8),
-    text(fit(process.name, 130, 14, 0.6), AT.table + 12, y + 21, "lk-title"),
+    text(fit(process.name, 130, 14, "bold"), AT.table + 12, y + 21, "lk-title"),
     text(`pid ${process.pid}`, AT.table + WIDE.table - 10, y + 21, "lk-quiet lk-end"),
     ...rows.flatMap(({ d, y: at }) => [
       svg("path", { d: `M${AT.table} ${at - ROW / 2} h${WIDE.table}`, class: "lk-rule" }),
@@ -110,15 +111,15 @@ function drawDescription(d, y, key) {
   return svg("g", {},
     box(AT.description, y, WIDE.description, 46, "lk-object", 8),
     text(MODES[d.mode] ?? "mode not visible", AT.description + 12, y + 19, ""),
-    text(fit(words, WIDE.description - 20, 12, 0.53), AT.description + 12, y + 36, "lk-quiet"));
+    text(fit(words, WIDE.description - 20, 12), AT.description + 12, y + 36, "lk-quiet"));
 }
 
 /** @param {Thing | undefined} o @param {number} y */
 function drawTarget(o, y) {
   return svg("g", {},
     box(AT.object, y, WIDE.object, 46, "lk-object", 8),
-    text(o ? fit(o.name, WIDE.object - 24, 13, 0.6) : "not visible here", AT.object + 12, y + 19, "lk-title"),
-    text(o ? fit([kindInWords(o.kind), levels(o)].filter(Boolean).join(", "), WIDE.object - 24, 12, 0.53) : "", AT.object + 12, y + 36, "lk-quiet"));
+    text(o ? fit(o.name, WIDE.object - 24, 13, "bold") : "not visible here", AT.object + 12, y + 19, "lk-title"),
+    text(o ? fit([kindInWords(o.kind), levels(o)].filter(Boolean).join(", "), WIDE.object - 24, 12) : "", AT.object + 12, y + 36, "lk-quiet"));
 }
 
 /** The same for a screen reader. @param {Scene} scene */

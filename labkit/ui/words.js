@@ -104,29 +104,27 @@ export function share(some, all, unit) {
   return `${number(some)} of ${number(all)} ${unit}`;
 }
 
-/** Cut `text` to fit `width` units at `fontSize`; `wide` is the mean width of a letter. @param {unknown} text @param {number} width @param {number} fontSize */
-export function fit(text, width, fontSize, wide = 0.56) {
-  const safe = clean(text);
-  const most = Math.max(1, Math.floor(width / (fontSize * wide)));
-  const letters = [...safe];
-  return letters.length <= most ? safe : letters.slice(0, most - 1).join("") + "…";
-}
-
-/** Like `fit`, but keeps the end: of a path, the file's name matters. @param {unknown} text @param {number} width @param {number} fontSize */
-export function fitEnd(text, width, fontSize, wide = 0.56) {
-  const letters = [...clean(text)];
-  const most = Math.max(1, Math.floor(width / (fontSize * wide)));
-  return letters.length <= most ? letters.join("") : "…" + letters.slice(letters.length - most + 1).join("");
-}
+const SLEEPS = new Set(["nanosleep", "clock_nanosleep", "sleep", "usleep"]);
+const FOR = /** @type {Record<string, string>} */ ({
+  accept: "a connection", accept4: "a connection", connect: "the other side", msgrcv: "a message", mq_receive: "a message",
+  mq_timedreceive: "a message", msgsnd: "room", mq_send: "room", mq_timedsend: "room", wait4: "a child", waitid: "a child",
+  waitpid: "a child", vfork: "the child", pause: "a signal", rt_sigsuspend: "a signal", rt_sigtimedwait: "a signal",
+});
 
 /** A blocked call as a learner would say it: `waiting in read(3)`. @param {Thing | null} blocked */
 export function waiting(blocked) {
-  if (!blocked) return "";
-  const inside = blocked.on?.length
-    ? blocked.on.map((/** @type {Thing} */ w) => w.fd).join(", ")
-    : blocked.fd ?? "";
-  const until = blocked.timed ? ", for a limited time" : "";
-  return `waiting in ${clean(blocked.call)}(${inside})${until}`;
+  return blocked ? waitingChoices(blocked)[0] : "";
+}
+
+/** The same, from all there is to say to the shortest. @param {Thing} blocked @returns {string[]} */
+export function waitingChoices(blocked) {
+  const name = clean(blocked.call);
+  if (SLEEPS.has(name)) return [`sleeping in ${name}`, `asleep in ${name}`];
+  const inside = blocked.on?.length ? blocked.on.map((/** @type {Thing} */ w) => w.fd).join(", ") : blocked.fd ?? "";
+  const call = `waiting in ${name}${inside === "" ? "" : `(${inside})`}`;
+  const why = FOR[name] ? ` for ${FOR[name]}` : "";
+  const until = blocked.timed ? ", with a time limit" : "";
+  return [...new Set([call + why + until, call + until, call + why, call])];
 }
 
 /** How a process ended. @param {number | null | undefined} exit */
@@ -152,6 +150,12 @@ export function doing(process) {
   if (process.state === "stopped") return "stopped by a signal";
   if (process.blocked) return waiting(process.blocked);
   return process.state === "running" ? "running" : "sleeping";
+}
+
+/** The same in the words that have room. @param {Thing} process @returns {string[]} */
+export function doingChoices(process) {
+  const awake = process.members || ["dead", "zombie", "stopped"].includes(process.state) || !process.blocked;
+  return awake ? [doing(process)] : waitingChoices(process.blocked);
 }
 
 const KINDS = {

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 
-import { clean, doing, ending, fit, fitEnd, levels, line, sentence, tokens, waiting } from "../../labkit/ui/words.js";
+import { clean, doing, ending, levels, line, sentence, tokens, waiting } from "../../labkit/ui/words.js";
+import { fit, fitEnd, fitOne, inTwo, width } from "../../labkit/ui/widths.js";
 import { scenes } from "./scenes.js";
 
 const bytes = (/** @type {string} */ text) => new TextEncoder().encode(text);
@@ -28,9 +29,21 @@ test("a name cannot hold control characters or turn the direction of writing", (
 });
 
 test("a cut text is no wider than it may be and says that it is cut", () => {
-  assert.equal(fit("abcdefghij", 50, 10, 1), "abcd…");
-  assert.equal(fitEnd("/a/long/path.txt", 50, 10, 1), "….txt");
-  assert.equal(fit("abc", 50, 10, 1), "abc");
+  assert.equal(fit("abc", 50, 10), "abc");
+  assert.equal(fit("abcdefghij", 50, 10, "mono"), "abcdefg…");
+  assert.equal(fitEnd("/a/long/path.txt", 50, 10, "mono"), "…ath.txt");
+  for (const words of ["iiiiiiiiiiiiiiiiiiii", "mmmmmmmmmm", "漢字漢字漢字漢字", "ЖЖЖЖЖЖЖЖ", "😀😀😀😀😀😀"]) {
+    assert.ok(width(fit(words, 50, 10, "bold"), 10, "bold") <= 50, words);
+    assert.match(fit(words, 50, 10), /…$/u);
+  }
+  assert.equal(fit("漢字漢字", 50, 10), "漢字漢字", "a wide letter is as wide as the font is high");
+});
+
+test("of several wordings the longest that has room is taken, and a long one stands in two lines", () => {
+  assert.equal(fitOne(["waiting in wait4 for a child", "waiting in wait4"], 120, 10), "waiting in wait4");
+  assert.equal(fitOne(["waiting in wait4 for a child", "waiting in wait4"], 200, 10), "waiting in wait4 for a child");
+  assert.deepEqual(inTwo("ended with status 3, not yet waited for", 120, 10), ["ended with status 3,", "not yet waited for"]);
+  assert.equal(inTwo("x".repeat(99), 120, 10).length, 1);
 });
 
 test("mostly binary content is one line of hex, text one line of text", () => {
@@ -40,7 +53,9 @@ test("mostly binary content is one line of hex, text one line of text", () => {
 
 test("what a process does is said in words", () => {
   assert.equal(doing(scenes.crossed.processes[0]), "waiting in read(3)");
-  assert.equal(waiting({ call: "poll", on: [{ fd: 4 }, { fd: 7 }], timed: true }), "waiting in poll(4, 7), for a limited time");
+  assert.equal(waiting({ call: "poll", on: [{ fd: 4 }, { fd: 7 }], timed: true }), "waiting in poll(4, 7), with a time limit");
+  assert.equal(waiting({ call: "clock_nanosleep", timed: true }), "sleeping in clock_nanosleep");
+  assert.equal(waiting({ call: "wait4" }), "waiting in wait4 for a child");
   assert.equal(doing({ state: "zombie", exit: 3 }), "ended with status 3, not yet waited for");
   assert.equal(ending(-9), "ended by signal SIGKILL");
 });
