@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 
 from stage import c
+
+from labkit.cli import main
 
 
 def labkit(*words: str) -> subprocess.CompletedProcess[str]:
@@ -37,10 +40,30 @@ def test_a_deadlock_is_status_1():
     assert "`child` waits in semop" in done.stdout
 
 
-def test_wrong_usage_is_status_2_and_one_line():
-    for options in ("", "--", "--turns x*y -- true", "-- nowhere", "-o a.txt -- true", "--timeout 0 -- true"):
-        words = ["film", *options.split()]
-        done = labkit(*words)
-        assert done.returncode == 2, words
-        assert done.stderr.count("\n") == 1, done.stderr
-        assert "Traceback" not in done.stderr
+def test_an_interrupted_film_is_what_there_was_and_nothing_is_left(tmp_path):
+    made = f"mkfifo {tmp_path}/fifo; ipcmk -M 64; ipcmk -Q; sleep 1000 & exec sleep 1000"
+    command = [sys.executable, "-m", "labkit", "film", "-o", str(tmp_path / "film.json"), "--", "sh", "-c", made]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as recorder:
+        sleeping = (line for line in recorder.stdout if "1000 s) … waits" in line)
+        next(sleeping), next(sleeping)
+        recorder.send_signal(signal.SIGINT)
+        assert "(the end: It was interrupted (SIGINT).)" in recorder.stdout.read()
+    assert recorder.returncode == 130
+    assert "sleep" in (tmp_path / "film.json").read_text()
+    assert not (tmp_path / "fifo").exists()
+    left = subprocess.run(["ipcs", "-mq"], capture_output=True, text=True, check=True).stdout
+    assert "0x" not in left
+
+
+def test_wrong_usage_is_status_2_and_one_line(capsys):
+    for options in (
+        *("", "--", "--turns x*y -- true", "--turns a*0 -- true", "-- nowhere", "-o a.txt -- true"),
+        *("-o /nowhere/a.json -- true", "--timeout 0 -- true", "--timeout nan -- true", "--slow -1 -- true"),
+        *("--frames x -- true", "--bogus -- true", "-- true --and"),
+    ):
+        try:
+            status = main(["film", *options.split()])
+        except SystemExit as ending:
+            status = ending.code
+        said = capsys.readouterr()
+        assert (status, said.out, said.err.count("\n")) == (2, "", 1), options

@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from labkit.camera.interrupts import Interrupted, Interrupts
 from labkit.camera.shortcut import Shortcut
 from labkit.camera.turns import Turns
 from labkit.conductor import Conductor, TimeUp, TooMuchOutput
@@ -101,6 +103,7 @@ class Camera:
             commands, everything=options.all_calls, seconds=options.seconds, stdin=options.stdin
         )
         self.conductor.most_output = options.output_bytes
+        self.interrupts = Interrupts(self.conductor)
         self.decoder = Decoder(self._name_of)
         self.leftovers = Leftovers()
         self.conductor.on_call = self.leftovers.before
@@ -129,6 +132,20 @@ class Camera:
 
     def record(self) -> Film:
         """The film, to the programs' end or a bound."""
+        with self.interrupts.taken():
+            try:
+                alive = self._led()
+            except BaseException:
+                self.leftovers.remove_objects()
+                raise
+            self._gather_output()
+            film = self._film(alive)
+            if self.cut:
+                self.leftovers.remove_objects()
+        return film
+
+    def _led(self) -> list[Led]:
+        """The programs, led to their end or a bound; those of them that were alive then."""
         conductor = self.conductor
         with conductor:
             self.programs = tuple(
@@ -137,8 +154,8 @@ class Camera:
             )
             try:
                 self.lead()
-            except TimeUp:
-                self._end(f"It was still running after {self.options.seconds:g} s.")
+            except (TimeUp, Interrupted):
+                self._end(self._why_up())
             except TooMuchOutput:
                 self._end(f"It has written more than {self.options.output_bytes:,} bytes of output.")
             except Ending as ending:
@@ -146,12 +163,12 @@ class Camera:
             except NotRepeatable as error:
                 self._end(f"The program did not go the same way again: {error}.")
             self._gather_output()
-            alive = [p for p in conductor.processes if p.alive]
-        self._gather_output()
-        film = self._film(alive)
-        if self.cut:
-            self.leftovers.remove_objects()
-        return film
+            return [p for p in conductor.processes if p.alive]
+
+    def _why_up(self) -> str:
+        if self.interrupts.number is not None:
+            return f"It was interrupted ({signal.Signals(self.interrupts.number).name})."
+        return f"It was still running after {self.options.seconds:g} s."
 
     # --- leading -----------------------------------------------------------------------------------
 
@@ -197,7 +214,8 @@ class Camera:
         assert call is not None
         asked = call.said = self.decoder.before(task, call)
         if self.options.slow:
-            time.sleep(self.options.slow)
+            with self.interrupts.at_rest():
+                time.sleep(self.options.slow)
         who = task.who  # of one that executes a program, it will be another
         conductor.perform(task)
         if task.stands("asleep", "fired"):
@@ -252,6 +270,8 @@ class Camera:
 
     def check_bounds(self) -> None:
         """End the film where it has become too long."""
+        if self.interrupts.number is not None:
+            raise TimeUp
         if len(self.frames) >= self.options.frames:
             raise Ending(f"It has made {self.options.frames:,} frames, which is as many as are recorded.")
         most = self.options.processes

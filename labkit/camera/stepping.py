@@ -53,12 +53,14 @@ def record_by_hand(
     on_written: Callable[[Written], None] | None = None,
 ) -> Film:
     """A film whose order is chosen on the way: `ask` is shown how things stand, and says what comes next."""
-    camera = _ByHand(commands, options or Options(seconds=3600.0), on_frame, ask)
+    camera = ByHand(commands, options or Options(seconds=3600.0), on_frame, ask)
     camera.on_written = on_written or camera.on_written
     return camera.record()
 
 
-class _ByHand(Camera):
+class ByHand(Camera):
+    """A camera whose order is chosen on the way."""
+
     def __init__(
         self,
         commands: Sequence[Command],
@@ -90,7 +92,9 @@ class _ByHand(Camera):
         return {task.who: task for task in [*self.conductor.ready(), *([timed] if timed else [])]}
 
     def _obey(self, could_go: dict[str, Task]) -> None:
-        order = self.ask(self._standing(could_go))
+        standing = self._standing(could_go)
+        with self.interrupts.at_rest():
+            order = self.ask(standing)
         if order.do == "quit":
             raise Ending("It was ended by hand.")
         if order.do == "run":

@@ -75,7 +75,7 @@ def _found_nothing(call: Made) -> bool:
 def _turns(rule: str) -> Iterable[str]:
     for word in rule.split(","):
         name, _, count = word.strip().partition("*")
-        if not name or (count and not count.isdigit()):
+        if not name or (count and not (count.isdecimal() and int(count))):
             raise LabError(
                 f"--turns is parent-first, child-first, alternate, or names separated by commas such as "
                 f"parent,child*2,parent: {rule!r} is none of these."

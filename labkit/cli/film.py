@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 
@@ -45,8 +46,8 @@ def arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Record, print, save. 1 when nobody could go on."""
-    from labkit.camera import Options, record
-    from labkit.camera.stepping import record_by_hand
+    from labkit.camera import Camera, Options
+    from labkit.camera.stepping import ByHand
     from labkit.camera.turns import Turns
     from labkit.film import SAVED_AS, Frame
     from labkit.scene import Scene
@@ -55,8 +56,7 @@ def run(options: argparse.Namespace) -> int:
     Turns(options.turns)
     if options.file and not options.file.endswith(SAVED_AS):
         raise LabError(f"A film is saved as {', '.join(SAVED_AS)}, and {options.file} is none of these.")
-    if options.timeout <= 0 or options.frames <= 0:
-        raise LabError("--timeout and --frames must be above 0.")
+    _check(options)
 
     def show(frame: Frame, scene: Scene) -> None:
         if not options.json:
@@ -71,7 +71,8 @@ def run(options: argparse.Namespace) -> int:
         scenes=not options.no_scenes,
         stdin=options.stdin,
     )
-    film = record_by_hand(commands, _ask, how, show) if options.step else record(commands, how, show)
+    camera = ByHand(commands, how, show, _ask) if options.step else Camera(commands, how, show)
+    film = camera.record()
     if options.file:
         film.save(options.file)
     if options.json:
@@ -80,7 +81,20 @@ def run(options: argparse.Namespace) -> int:
         print(json.dumps(film.to_dict()))
     else:
         _report(film)
+    if camera.interrupts.number is not None:
+        return 128 + camera.interrupts.number
     return int(any(limit.what == "deadlock" for limit in film.limits))
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Say before the recording what would be wrong after it."""
+    if not (0 < options.timeout < math.inf and options.frames > 0):
+        raise LabError("--timeout and --frames must be above 0.")
+    if not 0 <= options.slow < math.inf:
+        raise LabError("--slow wants how many seconds to wait before each call: 0.3, say.")
+    folder = os.path.dirname(options.file or "") or os.curdir
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise LabError(f"The film could not be written to {options.file}: {folder} is no folder to write in.")
 
 
 def _ask(standing: Standing) -> Order:
@@ -112,7 +126,11 @@ def split(words: list[str]) -> list[Command]:
             groups[-1].append(word)
     if not all(groups):
         raise LabError("Which command? Put it after --, as in: labkit film -- ./a.out --and ./b.out")
-    return [Command(argv=tuple(group), cwd=os.getcwd(), env=dict(os.environ)) for group in groups]
+    try:
+        here = os.getcwd()
+    except FileNotFoundError:
+        raise LabError("The current folder is there no more: go to another one (cd) first.") from None
+    return [Command(argv=tuple(group), cwd=here, env=dict(os.environ)) for group in groups]
 
 
 def _report(film: object) -> None:

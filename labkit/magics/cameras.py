@@ -252,6 +252,8 @@ def _run(order: str, result: str, on_line: Callable[[str], None]) -> str:
             if lines:
                 on_line(lines[-1])
     except KeyboardInterrupt:
+        program.interrupt()  # it removes what its programs could not, and ends
+        program.wait_gone(timeout=3)
         program.kill()
         program.wait_gone()
         raise Interrupted("The recording was interrupted; its programs have been ended.") from None
