@@ -42,7 +42,8 @@ def test_a_deadlock_is_status_1():
 
 def test_an_interrupted_film_is_what_there_was_and_nothing_is_left(tmp_path):
     made = f"mkfifo {tmp_path}/fifo; ipcmk -M 64; ipcmk -Q; sleep 1000 & exec sleep 1000"
-    command = [sys.executable, "-m", "labkit", "film", "-o", str(tmp_path / "film.json"), "--", "sh", "-c", made]
+    saved = str(tmp_path / "film.json")
+    command = [sys.executable, "-m", "labkit", "film", "-o", saved, "--", "sh", "-c", made]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as recorder:
         sleeping = (line for line in recorder.stdout if "1000 s) … waits" in line)
         next(sleeping), next(sleeping)
