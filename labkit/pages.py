@@ -69,6 +69,7 @@ _PAGE = """<!doctype html>
 <title>Film: @TITLE@</title>
 <style>
 body { margin: 0; padding: 12px 20px; background: #ffffff; color: #14181d; font-family: sans-serif }
+#view > :focus { outline: none }
 h1 { font-size: 20px; margin: 4px 0 8px }
 @media (prefers-color-scheme: dark) { body { background: #111417; color: #f3f5f7 } }
 </style>
@@ -85,7 +86,10 @@ dark.addEventListener("change", theme);
 theme();
 const code = URL.createObjectURL(new Blob([textOf("code")], { type: "text/javascript" }));
 const { play } = await import(code);
-play(JSON.parse(textOf("film")), document.getElementById("view"));
+const view = document.getElementById("view");
+play(JSON.parse(textOf("film")), view);
+view.firstElementChild.tabIndex = -1;  // the keys work from the beginning, and after a click beside a button
+view.firstElementChild.focus({ preventScroll: true });
 </script>
 </body>
 </html>

@@ -9,6 +9,7 @@ import sys
 
 from labkit.camera.stepping import Order, Standing
 from labkit.errors import LabError
+from labkit.film import Written
 from labkit.programs import Command
 
 
@@ -72,6 +73,8 @@ def run(options: argparse.Namespace) -> int:
         stdin=options.stdin,
     )
     camera = ByHand(commands, how, show, _ask) if options.step else Camera(commands, how, show)
+    if options.step:
+        camera.on_written = _show_written
     film = camera.record()
     if options.file:
         film.save(options.file)
@@ -107,11 +110,20 @@ def _ask(standing: Standing) -> Order:
         print(f"  > {who}: {text}")
     while True:
         try:
-            return parse(input("step [who], block [who], run, quit: "))
+            order = parse(input("step [who], block [who], run, quit: "))
         except EOFError:
             return Order("quit")
         except LabError as error:
             print(error)
+            continue
+        if order.who is None or order.who in standing.could_go:
+            return order
+        print(f"{order.who} cannot go now; {' or '.join(standing.could_go)} could.")
+
+
+def _show_written(written: Written) -> None:
+    for line in written.text.splitlines():
+        print(f"{written.who} says: {line}")
 
 
 def split(words: list[str]) -> list[Command]:
