@@ -98,8 +98,8 @@ def test_a_process_says_what_it_does_and_what_it_has_open() -> None:
         "child waits for itself (pipe-1)\n"
         "\n"
         "DEADLOCK  `child` waits in read(3) for pipe-1 to end, but holds its only write\n"
-        "  end itself (descriptor 4): close(4) in `child` after fork. `parent` waits in\n"
-        "  wait4 for `child`, so it waits for ever too."
+        "  end itself (descriptor 4). Call close(4) in `child` after fork. `parent` waits\n"
+        "  in wait4 for `child`, so it waits for ever too."
     )
 
 

@@ -73,8 +73,8 @@ def test_reader_that_holds_the_only_write_end_waits_for_ever() -> None:
     forgotten = scene(process(P, "parent", waiting(C)), both_ends(C, "child", ppid=P))
     assert found(forgotten) == [(C, P)]
     assert said(forgotten) == (
-        "`child` waits in read(3) for pipe-1 to end, but holds its only write end itself (descriptor 4): "
-        "close(4) in `child` after fork. `parent` waits in wait4 for `child`, so it waits for ever too."
+        "`child` waits in read(3) for pipe-1 to end, but holds its only write end itself (descriptor 4). "
+        "Call close(4) in `child` after fork. `parent` waits in wait4 for `child`, so it waits for ever too."
     )
 
 
@@ -93,7 +93,7 @@ def test_parent_that_waits_for_its_writer_with_the_pipe_full() -> None:
         process(C, "child", writing(4, "pipe-1"), {4: ("pipe-1", "w")}, ppid=P),
     )
     assert found(stuck) == [(P, C)]
-    assert "read pipe-1 to its end in `parent` before it calls wait4" in said(stuck)
+    assert "Read pipe-1 to its end in `parent` before it calls wait4" in said(stuck)
 
 
 def two_pipes(one: Blocked | None, other: Blocked | None, **more: object) -> Scene:
@@ -368,7 +368,7 @@ def test_those_who_wait_for_one_semaphore_are_not_told_to_mind_the_order() -> No
     maps = (mapping("posix-sem-1"),)
     both = [process(pid, str(pid), futex("posix-sem-1"), mappings=maps) for pid in (P, C)]
     words = said(scene(*both, objects=(posix_semaphore("posix-sem-1", unlinked=True, others=False),)))
-    assert "they both wait for the same one: let one of them post it before it waits" in words
+    assert "They both wait for the same one: let one of them post it before it waits" in words
 
 
 def test_a_posix_semaphore_taken_twice() -> None:
@@ -377,7 +377,7 @@ def test_a_posix_semaphore_taken_twice() -> None:
         return scene(one, objects=(posix_semaphore("posix-sem-1", **more),))
 
     assert found(twice(others=False, unlinked=True)) == [(P,)]
-    assert "release it before taking it again" in said(twice(others=False, unlinked=True))
+    assert "Release it before taking it again" in said(twice(others=False, unlinked=True))
     assert found(twice(others=False, unlinked=False)) == [], "a producer may open it by its name"
     assert found(twice(others=None, unlinked=True)) == []
     assert found(twice(others=False, unlinked=True, value=1)) == []
@@ -500,7 +500,7 @@ def test_what_a_child_sends_is_to_be_received_before_its_end_is_waited_for() -> 
     parent = process(P, "parent", waiting(C), {3: ("unix-socket-1", "rw")})
     child = process(C, "child", writing(4, "unix-socket-2"), {4: ("unix-socket-2", "rw")}, ppid=P)
     words = said(scene(parent, child, objects=ends))
-    assert "receive what `child` sends in `parent` before it calls wait4" in words
+    assert "Receive what `child` sends in `parent` before it calls wait4" in words
 
 
 def test_one_who_holds_both_ends_of_a_socket_pair_alone() -> None:

@@ -216,7 +216,7 @@ def test_crossed_mutexes_are_found_by_an_ordinary_user_too(
             os.killpg(program.pid, signal.SIGKILL)
     (found,) = scene.deadlocks
     assert found.processes == tuple(process.pid for process in scene.processes)
-    assert "take locks in the same order everywhere; if it is no lock, let one wake" in found.because
+    assert "Take locks in the same order everywhere; if it is no lock, let one wake" in found.because
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="it takes root to have a process of two users")

@@ -21,11 +21,15 @@ def sentence(seen: Seen, knot: list[Ending], followers: list[Ending]) -> str:
     more = len({e.pid for e in knot}) - _MOST
     if more > 0:
         told.append(f"{count(more, 'other process', 'other processes')} of the same knot wait likewise")
-    text = f"{'; '.join(told)}: {remedy(seen, knot)}."
+    text = ". ".join([*told, _capital(remedy(seen, knot))]) + "."
     waiting = _by_process(followers)
     if waiting:
         text += f" {_followers(seen, waiting)}"
     return text
+
+
+def _capital(words: str) -> str:
+    return words[0].upper() + words[1:]
 
 
 def _by_process(endings: list[Ending]) -> list[Ending]:

@@ -34,8 +34,8 @@ def _close_own_end(seen: Seen, knot: list[Ending]) -> str | None:
 
 
 def _close(seen: Seen, pid: int, pipe: str | None, when: str) -> str:
-    calls = listing([f"close({fd})" for fd in ends(seen, pid, pipe, "w")]) or "close it"
-    return f"{calls} in {quoted(pid, seen.scene)} {when}"
+    calls = listing([f"close({fd})" for fd in ends(seen, pid, pipe, "w")])
+    return f"{f'call {calls}' if calls else 'close it'} in {quoted(pid, seen.scene)} {when}"
 
 
 def _when(seen: Seen, pid: int) -> str:

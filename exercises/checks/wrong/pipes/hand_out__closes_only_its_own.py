@@ -1,5 +1,5 @@
 # fails: hands three texts to three children, in order
-# hears: It never ends: `hand_out` waits in wait4 for `hand_out/child` to end;
+# hears: It never ends: `hand_out` waits in wait4 for `hand_out/child` to end.
 import os
 
 

@@ -1,5 +1,5 @@
 # fails: both come to the end of their dialogue
-# hears: they both read first
+# hears: They both read first
 import socket
 
 
