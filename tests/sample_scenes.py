@@ -204,7 +204,7 @@ def pipeline() -> Scene:
         ),
         objects=(
             joint(1, 21, 22, queued=4096, head=bytes(range(190, 254))),
-            joint(2, 22, 23, queued=19, head="Grüße, 你好\n".encode()),
+            joint(2, 22, 23, queued=19, head="Grüße, мир\n".encode()),
             joint(
                 3,
                 23,

@@ -26,7 +26,7 @@ export function connect(scene, links, processes, objects) {
   return [...lines, ...waitsWithoutObject(scene, processes, objects)];
 }
 
-/** @typedef {{x: number, y: number, side: "left"|"right", under: boolean, rank: number}} Anchor */
+/** @typedef {{x: number, y: number, side: "left"|"right", under: boolean, rank: number, top: number}} Anchor  `top`: of its box */
 
 /** @param {Link} link */
 function keyOf(link) {
@@ -67,6 +67,8 @@ function sideOf(link, box, from) {
 export const LEVEL = 11;
 /** Room for an arrowhead at the end of a thick line. */
 const HEAD = 15;
+/** Half of a port's dot: a thin arrow ends at its edge. */
+const DOT = 5;
 const TUBE_MIDDLE = 20;
 
 /** @param {ObjectBox} box */
@@ -92,7 +94,7 @@ function spread(group, boxOf, anchors, ranks) {
     const step = Math.min(13, (body - 16) / Math.max(1, group.length));
     const n = under ? straight.length + place : place;
     const y = middle + (n - (group.length - 1) / 2) * step;
-    anchors.set(keyOf(link), { x: side === "left" ? box.x : box.x + box.width, y, side, under, rank });
+    anchors.set(keyOf(link), { x: side === "left" ? box.x : box.x + box.width, y, side, under, rank, top: box.y });
   });
 }
 
@@ -100,7 +102,7 @@ function spread(group, boxOf, anchors, ranks) {
 function makePorts(links, processes, anchors) {
   for (const p of processes) {
     const mine = links.filter((l) => l.pid === p.pid && anchors.has(keyOf(l)));
-    mine.sort((a, b) => /** @type {Anchor} */ (anchors.get(keyOf(a))).y - /** @type {Anchor} */ (anchors.get(keyOf(b))).y);
+    mine.sort((a, b) => inOrder(/** @type {Anchor} */ (anchors.get(keyOf(a))), /** @type {Anchor} */ (anchors.get(keyOf(b)))));
     const top = p.y + PROCESS.header + extraRows(p.process);
     p.ports = mine.map((l, i) => ({
       fd: l.fds[0] ?? null,
@@ -111,6 +113,11 @@ function makePorts(links, processes, anchors) {
       y: top + i * PROCESS.port + PROCESS.port / 2,
     }));
   }
+}
+
+/** As high as what they lead to; of two to one object, the one that goes around it is the lower: they never cross. @param {Anchor} a @param {Anchor} b */
+function inOrder(a, b) {
+  return a.top - b.top || Number(a.under) - Number(b.under) || a.y - b.y;
 }
 
 /** @param {Thing} process */
@@ -150,7 +157,7 @@ function makeLine(link, processes, anchors, boxOf) {
   };
   return {
     key: keyOf(link), pid: link.pid, object: link.object, role: link.role, waits: "", dead: false,
-    path: route(port, anchor, leave), back: route(anchor, port, -leave),
+    path: route(port, anchor, leave), back: route(anchor, { x: port.x + leave * DOT, y: port.y }, -leave),
     pathShort: route(port, short, leave), backShort: route(anchor, home, -leave),
   };
 }

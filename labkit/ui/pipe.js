@@ -73,6 +73,7 @@ export function cell(token, x, y, fresh = false) {
 
 /** How full it is, and who else holds it: from all there is to say to the shortest. @param {Thing} o */
 export function levelChoices(o) {
+  if (o.queued == null) return [o.others ? "also held by others" : ""];
   const slots = o.capacity ? `, ${count(Math.floor(o.capacity / 4096), "slot")}` : "";
   const others = o.others ? ", also held by others" : "";
   const level = (isFull(o) ? "full: " : "") + share(o.queued, o.capacity, "bytes");

@@ -45,6 +45,7 @@ function counted(o, width, y) {
 
 /** @param {Thing} o @param {number} width */
 function foot(o, width) {
+  if (o.kind === "posix-mq" ? o.queued == null : o.bytes == null) return text("", 0, 0, "lk-level");
   const words = o.kind === "posix-mq"
     ? `${share(o.queued, o.capacity, "messages")}${o.bytes == null ? "" : `, ${count(o.bytes, "byte")}`}, contents not visible`
     : share(o.bytes, o.capacity, "bytes");

@@ -110,7 +110,7 @@ function drawDescription(d, y, key) {
   const words = key.startsWith("?") ? "which one: not visible here" : d.offset == null ? flags : `offset ${number(d.offset)} ${flags}`;
   return svg("g", {},
     box(AT.description, y, WIDE.description, 46, "lk-object", 8),
-    text(MODES[d.mode] ?? "mode not visible", AT.description + 12, y + 19, ""),
+    text(MODES[d.mode] ?? "mode not visible", AT.description + 12, y + (words ? 19 : 28), ""),
     text(fit(words, WIDE.description - 20, 12), AT.description + 12, y + 36, "lk-quiet"));
 }
 
@@ -119,7 +119,7 @@ function drawTarget(o, y) {
   return svg("g", {},
     box(AT.object, y, WIDE.object, 46, "lk-object", 8),
     text(o ? fit(o.name, WIDE.object - 24, 13, "bold") : "not visible here", AT.object + 12, y + 19, "lk-title"),
-    text(o ? fit([kindInWords(o.kind), levels(o)].filter(Boolean).join(", "), WIDE.object - 24, 12) : "", AT.object + 12, y + 36, "lk-quiet"));
+    text(o ? fit([kindInWords(o.kind), levels(o)].filter((words) => words && words !== o.name).join(", "), WIDE.object - 24, 12) : "", AT.object + 12, y + 36, "lk-quiet"));
 }
 
 /** The same for a screen reader. @param {Scene} scene */

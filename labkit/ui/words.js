@@ -124,7 +124,7 @@ export function waitingChoices(blocked) {
   const call = `waiting in ${name}${inside === "" ? "" : `(${inside})`}`;
   const why = FOR[name] ? ` for ${FOR[name]}` : "";
   const until = blocked.timed ? ", with a time limit" : "";
-  return [...new Set([call + why + until, call + until, call + why, call])];
+  return [...new Set([call + why + until, call + until, call + why, call, call.replace("waiting ", "")])];
 }
 
 /** How a process ended. @param {number | null | undefined} exit */
