@@ -65,6 +65,18 @@ def test_the_stub_fails(name: str) -> None:
     assert report.points < report.out_of / 2
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("shared_memory/about", "def about(key): return None"),
+        ("unix_sockets/messages", "def messages(fd): raise EOFError"),
+    ],
+)
+def test_who_has_not_begun_earns_nothing_by_chance(name: str, text: str) -> None:
+    """Where to do nothing, or to give up, is right in some cases."""
+    assert judge(COURSE, name, f"\n{text}").points == 0
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_the_master_passes_and_its_stored_output_says_so(name: str) -> None:
     report = judge(COURSE, name, MASTERS[name].text)

@@ -146,11 +146,14 @@ def _shown(value):
 @about.criterion(points=1)
 def untouched(answer):
     """changes nothing by looking"""
-    maker, w = _holder(answer)
+    size = 1000 + answer.fresh_bytes(1)[0]
+    maker, w = _holder(answer, size)
     before = _segment(answer)
-    answer.call("about", KEY).result()
+    value = answer.call("about", KEY).result()
     after = _segment(answer)
     _end(maker, w)
+    if not isinstance(value, dict) or value.get("size") != size:
+        fail("It has not found the segment, so it can hardly have changed it.")
     if after is None or after.destroyed:
         fail("The segment is not yours, and it was removed.")
     if after.last != before.last:

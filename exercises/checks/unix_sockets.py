@@ -197,7 +197,14 @@ def every_message(answer):
 @messages.criterion(points=1)
 def cut_off(answer):
     """raises EOFError when the end comes inside a message"""
-    whole = _framed(answer.fresh_bytes(20))
+    message = answer.fresh_bytes(20)
+    whole = _framed(message)
+    reader, writer = _reading(answer)
+    writer.write(whole)
+    writer.close()
+    if reader.raised("EOFError") == "EOFError":
+        fail("One whole message came, and then the end: that is no reason to raise EOFError.")
+    _expect(reader, [message], "1 message came")
     for cut, where in ((2, "inside a length"), (4, "right after a length"), (10, "inside a message")):
         reader, writer = _reading(answer)
         writer.write(whole + whole[:cut])
