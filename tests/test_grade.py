@@ -9,7 +9,9 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -232,10 +234,17 @@ def test_without_a_sandbox_it_refuses_unless_told_otherwise(tmp_path: Path) -> N
 # --- the zoo ----------------------------------------------------------------------------------------
 
 
-def test_hostile_answers_earn_nothing_and_harm_nobody(tmp_path: Path) -> None:
+@pytest.fixture
+def beside_python() -> Iterator[Path]:
+    """A folder in the one that Python itself is in, which answers see."""
+    with tempfile.TemporaryDirectory(dir=sys.prefix) as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+def test_hostile_answers_earn_nothing_and_harm_nobody(tmp_path: Path, beside_python: Path) -> None:
     assert len(ANSWERS) >= 30
-    folder, out, hidden = tmp_path / "in", tmp_path / "out", tmp_path / "hidden"
-    hidden.mkdir()
+    folder, out, hidden = tmp_path / "in", tmp_path / "out", beside_python
     checks = (COURSE.folder / "exercises" / "checks" / "pipes.py").read_text(encoding="utf-8")
     (hidden / "pipes.py").write_text(checks, encoding="utf-8")
     canary = tmp_path / "canary" / "file"

@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from labkit.errors import LabError
 from labkit.exercises import Course
 from labkit.judge import sandbox
 from labkit.judge.asking import judge
+from labkit.kernel.numbers import number
 from labkit.reports import Report, Result
 
 COURSE = Course(Path(__file__).parents[1], (Path(__file__).parent / "exercises",))
@@ -193,6 +196,21 @@ os._exit(5)
     assert report("program", text).results[0].held, report("program", text).text()
 
 
+def test_an_answer_has_sockets_of_this_course_only_and_takes_nothing_that_all_must_share() -> None:
+    """AF_VSOCK, 40, reaches a virtual machine's host; what io_setup takes is missing on the whole machine."""
+    text = """
+import ctypes, socket
+def there(family):
+    try: return bool(socket.socket(family, socket.SOCK_STREAM))
+    except OSError: return False
+def f():
+    took = ctypes.CDLL(None).syscall(IO_SETUP, 9, b"\\0" * 8)
+    return {family for family in range(64) if there(family)} <= {1, 2, 10}, took
+"""
+    said = report("repeats", text.replace("IO_SETUP", str(number("io_setup"))))
+    assert said.results[0].seen == "It returned [True, -1]."
+
+
 def test_text_that_would_trick_a_terminal_is_made_visible() -> None:
     said = first("function", "def f(): raise ValueError('\\x1b[2J\\u202eevil')")
     assert "\\x1b[2J\\u202eevil" in said
@@ -301,6 +319,55 @@ for result in judging.results(course.exercise("made_up/function"), text, walls=i
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout == EXPECTED
+
+
+@pytest.mark.parametrize(
+    ("python", "seen"), [("course/.venv", ()), ("course", ()), (".", ()), ("course/.venv", ("/var",))]
+)
+def test_what_is_hidden_is_not_seen_but_python_is(
+    python: str, seen: tuple[str, ...], not_in_tmp: Path
+) -> None:
+    """A course may have Python in it, be it, or lie in it; and lie in a folder that every answer sees."""
+    secret = not_in_tmp / "course" / "work" / "secret"
+    secret.parent.mkdir(parents=True)
+    secret.touch()
+    virtual_environment(not_in_tmp / python)
+    text = f"import mine, os\ndef f(): return [os.path.exists({str(secret)!r}), mine.__name__]"
+    code = f"""
+from pathlib import Path
+from labkit.exercises import Course
+from labkit.judge import judging, sandbox
+from labkit.kernel import syscalls
+syscalls.become_subreaper()
+sandbox._SEEN += {seen}
+wall = next(sandbox.walls(hidden=({str(secret.parent)!r}, {str(not_in_tmp / "course")!r})))
+course = Course(Path({str(COURSE.folder)!r}), (Path({str(COURSE.checks[0])!r}),))
+for result in judging.results(course.exercise("made_up/repeats"), {text!r}, walls=iter([wall])):
+    print(result.seen)
+"""
+    environment = os.environ | {"PYTHONPATH": str(COURSE.folder)}
+    argv = [not_in_tmp / python / "bin" / "python", "-c", code]
+    ran = subprocess.run(argv, capture_output=True, text=True, env=environment)
+    assert ran.stdout == "It returned [False, 'mine'].\n\n", ran.stderr
+
+
+@pytest.fixture
+def not_in_tmp() -> Iterator[Path]:
+    """A folder that everybody may enter; rooms have a /tmp of their own."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        os.chmod(folder, 0o755)
+        yield Path(folder)
+
+
+def virtual_environment(folder: Path) -> None:
+    """One made by hand, which takes no time, with a module in it."""
+    real = os.path.realpath(sys.executable)
+    packages = folder / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}" / "site-packages"
+    packages.mkdir(parents=True)
+    (packages / "mine.py").touch()
+    (folder / "bin").mkdir()
+    (folder / "bin" / "python").symlink_to(real)
+    (folder / "pyvenv.cfg").write_text(f"home = {os.path.dirname(real)}\n")
 
 
 def test_in_a_notebook_an_answer_works_in_its_scratch_folder_which_goes_when_the_notebook_is_killed(

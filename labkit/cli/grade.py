@@ -47,7 +47,9 @@ def run(options: argparse.Namespace) -> int:
         with Journal(options.out / "journal.jsonl") as journal:
             tasks, unjudged = marking.plan(course, submissions, exercises, journal)
             with _progress(len(tasks)) as advance:
-                marking.mark_all(course, tasks, options.jobs, options.no_sandbox, _keeping(journal, advance))
+                keep = _keeping(journal, advance)
+                private = (options.submissions, options.out)
+                marking.mark_all(course, tasks, options.jobs, options.no_sandbox, keep, private)
             marks = _in_order(journal, unjudged, submissions, exercises)
         gradebook.write(options.out, marks)
     except OSError as error:

@@ -8,7 +8,7 @@ import os
 import selectors
 import subprocess
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -106,14 +106,19 @@ def mark_all(
     jobs: int,
     no_sandbox: bool,
     on_mark: Callable[[Mark], None],
+    private: Iterable[Path] = (),
 ) -> None:
-    """Have every task judged; `on_mark` gets each mark as it is there, in any order."""
+    """Have every task judged; `on_mark` gets each mark as it is there, in any order.
+
+    No answer sees anything of the course's folder, of its checks, or of what is `private`.
+    """
+    hidden = [str(path.resolve()) for path in (course.folder, *course.checks, *private)]
     todo = iter(tasks)
     with ExitStack() as stack, selectors.DefaultSelector() as ready:
         workers = min(jobs, len(tasks))
         first = sandbox.some_slots(workers)
         for slot in range(first, first + workers):
-            worker = stack.enter_context(_worker(course, slot, no_sandbox))
+            worker = stack.enter_context(_worker(course, slot, no_sandbox, hidden))
             if worker.give(next(todo, None)):
                 ready.register(worker.replies, selectors.EVENT_READ, worker)
         while ready.get_map():
@@ -126,12 +131,11 @@ def mark_all(
 
 class _Worker:
     def __init__(
-        self, course: Course, slot: int, no_sandbox: bool, process: subprocess.Popen[str], replies: IO[str]
+        self, course: Course, fixed: dict[str, Any], process: subprocess.Popen[str], replies: IO[str]
     ) -> None:
         self.replies = replies
         self._course, self._process = course, process
-        self._fixed = {"folder": str(course.folder), "checks": [str(path) for path in course.checks]}
-        self._fixed |= {"slot": slot, "no_sandbox": no_sandbox}  # type: ignore[dict-item]
+        self._fixed = {"folder": str(course.folder), "checks": [str(path) for path in course.checks], **fixed}
         self._task: Task | None = None
 
     def give(self, task: Task | None) -> bool:
@@ -167,7 +171,7 @@ def _mark(course: Course, task: Task, outcome: dict[str, Any]) -> Mark:
 
 
 @contextmanager
-def _worker(course: Course, slot: int, no_sandbox: bool) -> Iterator[_Worker]:
+def _worker(course: Course, slot: int, no_sandbox: bool, hidden: list[str]) -> Iterator[_Worker]:
     ours, theirs = os.pipe()
     argv = [sys.executable, "-m", "labkit.grading.worker", str(theirs)]
     path = str(Path(__file__).resolve().parents[2])
@@ -178,7 +182,8 @@ def _worker(course: Course, slot: int, no_sandbox: bool) -> Iterator[_Worker]:
     os.close(theirs)
     with open(ours) as replies:
         try:
-            yield _Worker(course, slot, no_sandbox, process, replies)
+            fixed = {"slot": slot, "no_sandbox": no_sandbox, "hidden": hidden}
+            yield _Worker(course, fixed, process, replies)
         finally:
             process.kill()
             process.wait()

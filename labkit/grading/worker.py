@@ -102,7 +102,7 @@ def _verdict(exercise: Exercise, job: dict[str, Any]) -> dict[str, Any]:
 
 def _walls(job: dict[str, Any]) -> Iterator[Wall]:
     """The strict wall and no other, unless the grader was told to do without."""
-    walls = sandbox.walls(job["slot"])
+    walls = sandbox.walls(job["slot"], tuple(job["hidden"]))
     return walls if job["no_sandbox"] else (wall for wall in walls if wall.name == "strict")
 
 
