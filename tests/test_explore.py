@@ -411,6 +411,21 @@ def test_a_signal_ends_a_long_sleep_and_a_sleeper_may_come_too_late():
     assert set(outputs(found)) == {"woken", "slept"}
 
 
+def test_a_timer_comes_before_a_longer_sleep_ends_and_its_other_orders_are_said_to_be_missing():
+    found = explored(
+        python(
+            "import os, signal, time\n"
+            "signal.signal(signal.SIGALRM, lambda *_: os.write(1, b'timer '))\n"
+            "if os.fork() == 0: time.sleep(0.15); os.write(1, b'slept '); os._exit(0)\n"
+            "signal.setitimer(signal.ITIMER_REAL, 0.01)\n"
+            "os.wait()\n"
+        )
+    )
+    assert "timer slept" in outputs(found)
+    assert not found.complete
+    assert [limit.what for limit in found.limits] == ["timers"]
+
+
 LOOKS_AT_CLOCK = {
     "a loop": "end = time.monotonic() + 0.2\nwhile time.monotonic() < end: time.sleep(0.01)\n",
     "Python's semaphore": "threading.Semaphore(0).acquire(timeout=0.2)\n",

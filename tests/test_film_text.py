@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import re
+import shutil
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 from stage import c, compiled, filmed, python, shell
@@ -232,13 +236,41 @@ def test_no_line_differs_from_run_to_run_by_a_name_made_up_at_random():
     assert "random-1" in first
 
 
-def test_a_filter_of_its_own_is_told():
-    film = filmed(shell("setpriv --no-new-privs true"))
-    assert not film.limits or film.limits[0].what != "some calls"
+def test_only_what_somebody_could_continue_is_stopped_from_a_terminal():
     source = (
-        "import ctypes, struct\nlibc = ctypes.CDLL(None)\ncode = struct.pack('=HBBI', 6, 0, 0, 0x7fff0000)\n"
-        "libc.prctl(38, 1, 0, 0, 0)\n"
-        "libc.prctl(22, 2, struct.pack('@HP', 1, ctypes.cast(code, ctypes.c_void_p).value))\n"
+        "import os, signal\nos.kill(os.getpid(), signal.SIGTSTP)\n"
+        "if not (pid := os.fork()): os.setpgid(0, 0); os.kill(os.getpid(), signal.SIGTSTP); os._exit(0)\n"
+        "os.waitpid(pid, os.WUNTRACED); os.kill(pid, signal.SIGCONT); os.waitpid(pid, 0)\n"
     )
-    film = filmed(python(source), scenes=False)
-    assert [limit.what for limit in film.limits] == ["some calls"]
+    text = filmed(python(source), scenes=False).text()
+    assert re.findall("(.*), and stops", text) == ["child: gets SIGTSTP from itself"]
+
+
+def gains_rights(folder: Path) -> str:
+    """A program that executes, as somebody else, where nobody records it."""
+    if os.geteuid() != 0:
+        return "/usr/bin/su"
+    shutil.copy("/bin/true", folder)
+    os.chown(folder / "true", 65534, 65534)
+    (folder / "true").chmod(0o4755)
+    return str(folder / "true")
+
+
+LIBC = "import ctypes, struct; libc = ctypes.CDLL(None); libc.prctl(38, 1, 0, 0, 0)\n"
+FILTERS = (
+    "code = struct.pack('=HBBI', 6, 0, 0, 0x7fff0000)\n"
+    "libc.prctl(22, 2, struct.pack('@HP', 1, ctypes.cast(code, ctypes.c_void_p).value))\n"
+)
+
+
+def test_what_being_recorded_hides_or_changes_is_told(tmp_path):
+    suid = gains_rights(tmp_path)
+    for command, hears in (
+        (shell("setpriv --no-new-privs true"), ""),
+        (python(LIBC + FILTERS), "filters its calls"),
+        (python(LIBC + "libc.ptrace(0, 0, 0, 0)"), "tracer at a time"),
+        (shell(f"exec {suid} --version"), f"{suid} would gain rights by its set-user-id bit"),
+    ):
+        told = [limit.because for limit in filmed(command, scenes=False).limits if limit.what != "the order"]
+        assert hears in "".join(told), told
+        assert len(told) == bool(hears)

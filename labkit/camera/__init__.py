@@ -371,12 +371,7 @@ class Camera:
             self.limits.append(
                 Limit("the order", f"{name} could not go when its turn came, and was passed over.")
             )
-        if self.conductor.foreign:
-            self.limits.append(Limit("some calls", "A 32-bit program took part; its calls make no frames."))
-        if self.conductor.filtered:
-            self.limits.append(
-                Limit("some calls", "A program filters its calls (seccomp); those it refuses make no frames.")
-            )
+        self.limits += self.conductor.limits
         return Film(
             programs=self.programs,
             frames=tuple(self.frames),

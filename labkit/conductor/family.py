@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from labkit.conductor import quiet
+from labkit.conductor.limits import limit_of_program
 from labkit.conductor.tasks import READY, Image, Led, Pending, Task, Witness
 from labkit.kernel import peek, ptrace
+from labkit.scene import Limit
 
 
 class Family:
@@ -20,6 +22,8 @@ class Family:
         """Processes that have ended; whoever leads empties it."""
         self.signalled: list[tuple[Task, Pending]] = []
         """Signals that took effect without a turn: stops and continues."""
+        self.limits: dict[Limit, None] = {}
+        """What is hidden of them, or differs for them, because they are led."""
         self._forks: dict[int, int] = {}
         """How many processes each program has made."""
 
@@ -31,6 +35,11 @@ class Family:
     def sleeping(self) -> list[Task]:
         """Tasks proven to be asleep in a call."""
         return sorted((t for t in self.tasks.values() if t.state == "asleep"), key=lambda t: t.key)
+
+    def tell(self, limit: Limit | None) -> None:
+        """It is to be said with what is recorded."""
+        if limit is not None:
+            self.limits[limit] = None
 
     def _new_task(self, tid: int, process: Led) -> Task:
         process.threads += 1
@@ -78,6 +87,7 @@ class Family:
         _dismiss(caller)
         peek.keep_open(process.pid)
         quiet.prepare(process.image, process.pid, marked=False)
+        self.tell(limit_of_program(process.image.program))
         process.shown.clear()
         process.borrows = False
         ptrace.resume_to_exit(process.pid)

@@ -189,7 +189,8 @@ class Conductor(Standing):
     def fire(self, task: Task) -> None:
         """Let time pass until this task's timed wait has ended, or a timer or the like lets another go on."""
         began, others = time.monotonic(), {t.tid for t in self.ready()}
-        if self.hurries and task.state == "asleep" and task.call and _can_be_hurried(task, task.call):
+        hurry = self.hurries and not self.armed  # or a sleep would end before a timer that is shorter
+        if hurry and task.state == "asleep" and task.call and _can_be_hurried(task, task.call):
             self.hurries -= 1
             task.hurried, task.hurried_to = True, task.call.point
             quietly(ptrace.interrupt, task.tid)

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from labkit.conductor import quiet
 from labkit.conductor.family import Family
+from labkit.conductor.limits import limit_of
 from labkit.conductor.outputs import Outputs
 from labkit.conductor.quiet import signed32
 from labkit.conductor.signals import next_effect, only_ignored
@@ -60,10 +61,6 @@ class Returns(Family):
         """A handler was set up, or a signal sent: one may come to a task that stands before a call."""
         self.happened = 0
         """How many stops have told of something other than a call about to be made or just made."""
-        self.foreign = False
-        """A call in another architecture's numbering was seen."""
-        self.filtered = False
-        """A program has put its own calls under a filter: those that it refuses are not seen."""
 
     def _at_exit(self, task: Task) -> None:
         result = ptrace.call_result(task.tid)
@@ -96,6 +93,7 @@ class Returns(Family):
         if name not in KEEPS_DESCRIPTORS:
             self.outputs.forget()
             quiet.after(task, call)
+            self.tell(limit_of(call))
         if result > 0:
             if name in OUTPUT_FD:
                 self.outputs.take(task.tid, signed32(call.args[OUTPUT_FD[name]]), result, task.who)

@@ -6,6 +6,8 @@ import re
 import signal
 
 from labkit.conductor.tasks import Effect, Task
+from labkit.errors import Vanished
+from labkit.kernel import proc
 
 STOPPING = (signal.SIGSTOP, signal.SIGTSTP, signal.SIGTTIN, signal.SIGTTOU)
 _IGNORED_BY_DEFAULT = (signal.SIGCHLD, signal.SIGURG, signal.SIGWINCH, signal.SIGCONT)
@@ -21,7 +23,25 @@ def effect(task: Task, number: int) -> Effect:
         return "handler"
     if masks["SigIgn"] & bit or number in _IGNORED_BY_DEFAULT:
         return "ignored"
-    return "stops" if number in STOPPING else "ends"
+    if number not in STOPPING:
+        return "ends"
+    return "stops" if number == signal.SIGSTOP or not _is_orphaned(task.process.pid) else "ignored"
+
+
+def _is_orphaned(pid: int) -> bool:
+    """Nobody outside its process group could continue it: then only SIGSTOP stops it (setpgid(2))."""
+    known = {p: stat for p in proc.numbers_in(b"/proc") if (stat := _stat(p)) is not None}
+    group, session = known[pid].pgrp, known[pid].session
+    members = [stat for stat in known.values() if stat.pgrp == group and stat.state not in "ZX"]
+    parents = [known[stat.ppid] for stat in members if stat.ppid in known]
+    return not any(stat.session == session and stat.pgrp != group for stat in parents)
+
+
+def _stat(pid: int) -> proc.Stat | None:
+    try:
+        return proc.read_stat(pid)
+    except (Vanished, OSError):
+        return None
 
 
 def handles_sigchld(pid: int) -> bool:

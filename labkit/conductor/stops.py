@@ -6,6 +6,7 @@ import os
 import signal
 
 from labkit.conductor import quiet
+from labkit.conductor.limits import FOREIGN
 from labkit.conductor.returns import Returns
 from labkit.conductor.signals import STOPPING, effect
 from labkit.conductor.tasks import Made, Pending, Task
@@ -16,6 +17,7 @@ from labkit.kernel.numbers import AUDIT_ARCH, MACHINE, name_of
 from labkit.kernel.peek import words
 
 _SENDS = ("sendmsg", "sendmmsg")
+_ARMS = ("alarm", "setitimer", "timer_settime", "timerfd_settime")
 _USES_SIGNALS = (SENDS_SIGNALS - {"exit", "exit_group"}) | {"rt_sigaction"}
 
 
@@ -73,7 +75,7 @@ class Stops(Returns):
         if info is None:
             raise ProcessLookupError
         if info.arch != AUDIT_ARCH[MACHINE]:
-            self.foreign = True
+            self.tell(FOREIGN)
             ptrace.resume(task.tid)
             return
         call = Made(name_of(info.number), info.args, stack=info.stack)
@@ -153,10 +155,8 @@ class Stops(Returns):
         self.sends |= call.name in _SENDS
         if call.name in _USES_SIGNALS and not task.quiet:
             self.signals |= call.name != "rt_sigaction" or _sets_handler(task, call)
-        if call.name in ("alarm", "setitimer", "timer_settime", "timerfd_settime"):
+        if call.name in _ARMS and (call.name != "alarm" or call.args[0]):
             self.armed = True
-        if (call.name, call.args[0]) in (("seccomp", 1), ("prctl", 22)):
-            self.filtered = True
 
 
 def _sets_handler(task: Task, call: Made) -> bool:

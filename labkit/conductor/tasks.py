@@ -170,7 +170,11 @@ class Task:
     @property
     def key(self) -> tuple[int, ...]:
         """Its place in the order of creation."""
-        return (*self.process.path, -self.number) if self.number > 1 else self.process.path
+        return (*self.process.path, self.number - _MANY) if self.number > 1 else self.process.path
+
+
+_MANY = 1 << 30
+"""A process's threads come after it, and before its children."""
 
 
 _FOR_OTHERS = frozenset(

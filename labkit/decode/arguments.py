@@ -81,6 +81,9 @@ class Arguments(Names):
     def _a_otherpid(self, task: Task, call: Made, index: int, done: bool) -> str | None:
         return self.process(call.args[index]) if call.args[index] else HIDDEN
 
+    def _a_tracee(self, task: Task, call: Made, index: int, done: bool) -> str | None:
+        return self.process(call.args[index]) if call.args[index - 1] else HIDDEN
+
     def _a_killpid(self, task: Task, call: Made, index: int, done: bool) -> str:
         pid = signed32(call.args[index])
         if pid > 0:

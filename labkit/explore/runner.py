@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from labkit.conductor import Conductor, TimeUp, TooMuchOutput
 from labkit.conductor.leftovers import Leftovers
+from labkit.conductor.limits import TIMERS
 from labkit.conductor.outputs import Outputs
 from labkit.decode.still import why_stuck
 from labkit.exploration import Outcome
@@ -16,6 +17,7 @@ from labkit.explore.footprint import Footprint
 from labkit.explore.schedule import HURRIES, Decision, Notice, Noticed, NotRepeatable, Redundant, Run, TooLong
 from labkit.explore.warm import Spawner, Warm, can_be_warmed
 from labkit.programs import Command
+from labkit.scene import Limit
 from labkit.xray import XRay
 
 
@@ -41,6 +43,8 @@ class Tried:
     """It was broken off: what it would have given comes of another."""
     shared_names: bool = False
     """It made things with names that another run at the same time would meet…"""
+    limits: tuple[Limit, ...] = ()
+    """What is hidden of the programs, or differs for them, because they are led."""
     elsewhere: bool = False
     """…and an IPC namespace of its own would not keep them apart."""
 
@@ -122,7 +126,9 @@ class Runner:
             alive = {p.pid for p in conductor.processes if p.alive}
         watcher.finish()
         tried.shared_names, tried.elsewhere = watcher.leftovers.named, watcher.leftovers.elsewhere
-        tried.decisions = run.decisions
+        if conductor.armed:
+            conductor.tell(TIMERS)
+        tried.decisions, tried.limits = run.decisions, tuple(conductor.limits)
         if tried.notice is None and tried.differs is None and not tried.redundant:
             tried.outcome = _outcome(conductor, run, alive, deadlock, watcher.left, ending)
         return tried

@@ -12,8 +12,9 @@ Some things are done at once, without asking, because no order of them can be to
 
 Time is the conductor's own: who sleeps for a second is woken when it is chosen to be, in the order of times,
 and nobody waits for a second. Only the clocks that a program can read know of it, so this ends after 50
-such waits: a program that looks at a clock again and again must see it go on. `select` and timers (`alarm`)
-take the time they take.
+such waits: a program that looks at a clock again and again must see it go on. `select` takes the time it
+takes, and so do timers (`alarm`), and with them everything: they come when the clock says, not at every
+point, so that their search is not complete.
 
 A signal that comes while its receiver stands before a call comes before the call: its handler runs, and
 then the call is made. (That it comes in the call is another order: the receiver goes first, and waits.)

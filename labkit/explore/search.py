@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from labkit.conductor.limits import UNSEEN
 from labkit.conductor.start import own_processor
 from labkit.exploration import Exploration, Outcome
 from labkit.explore import Options
@@ -36,6 +37,8 @@ class Search:
         self.found = Exploration(exhaustive=options.exhaustive)
         self.stack: list[Branch] = []
         self.outcomes: dict[str, Outcome] = {}
+        self.notes: dict[Limit, None] = {}
+        """What is to be said of the programs, complete or not."""
         self.apart = False
         """Workers are kept apart: the programs meet by keys or names."""
 
@@ -49,6 +52,7 @@ class Search:
             os.sched_setaffinity(0, processors)
         self.found.outcomes = sorted(self.outcomes.values(), key=lambda o: (-o.count, o.key))
         self.found.known = self.known
+        self.found.limits += self.notes
         return self.found
 
     def _search(self, processors: list[int]) -> None:
@@ -135,7 +139,8 @@ class Search:
         self.found.complete = not self._cut()
 
     def _cut(self) -> bool:
-        return any(outcome.ending for outcome in self.outcomes.values()) or bool(self.found.limits)
+        unseen = bool(UNSEEN & self.notes.keys())
+        return unseen or any(o.ending for o in self.outcomes.values()) or bool(self.found.limits)
 
     def _took(self, task: Branch, tried: Tried) -> None:
         if tried.notice is not None:
@@ -149,6 +154,7 @@ class Search:
 
     def _take(self, tried: Tried, branch: Branch) -> None:
         """Count a schedule, and note the next choice not taken at each new decision on its way."""
+        self.notes |= dict.fromkeys(tried.limits)
         if tried.outcome is not None:
             self._count(tried.outcome)
         new = max(len(branch.prefix) - 1, 0)

@@ -92,6 +92,7 @@ chroot            path                   -> zero     .
 prlimit64         otherpid rlimit rlimitval - -> zero     .
 prctl             prctl int                              -> int      .
 seccomp           seccomp zero -                         -> int      .
+ptrace            ptrace tracee - -      -> int      !
 kill              killpid sig                            -> zero     !
 tkill             pid sig                                -> zero     !
 tgkill            pid pid sig                            -> zero     !
