@@ -15,11 +15,13 @@ Looking changes nothing but what `labkit/kernel/pipes.py` admits.
 from __future__ import annotations
 
 import dataclasses
+import os
 import stat
 import time
 from collections.abc import Callable, Mapping
 
 from labkit.errors import LabError
+from labkit.kernel.fstatus import AnyStatus
 from labkit.kernel.rights import capabilities
 from labkit.look import (
     Held,
@@ -40,6 +42,8 @@ from labkit.scene import Descriptor, Other, Process, Scene, State
 __all__ = ["XRay", "capabilities", "xray"]
 
 MQUEUE_MAGIC = 0x19800202
+MQUEUE_SIZE = 80
+"""What every message queue says its size is (FILENT_SIZE in ipc/mqueue.c)."""
 TRIES = 3
 LONGEST_S = 0.1
 """So long a single picture waits for a moment in which all of it can be seen."""
@@ -217,9 +221,14 @@ def sort_of(look: Look, held: Held) -> str:
         return "pipes"
     if link.startswith((b"/memfd:", b"/dev/shm/")):
         return "memory"
-    if held.stat is not None and stat.S_ISREG(held.stat.st_mode) and look.filesystem(held) == MQUEUE_MAGIC:
+    if held.stat is not None and _may_be_a_queue(held.stat) and look.filesystem(held) == MQUEUE_MAGIC:
         return "posix"
     return "files"
+
+
+def _may_be_a_queue(found: AnyStatus) -> bool:
+    """To ask for its filesystem could mean to wait for a dead server: it is done for few."""
+    return stat.S_ISREG(found.st_mode) and os.major(found.st_dev) == 0 and found.st_size == MQUEUE_SIZE
 
 
 def _describe(look: Look) -> None:

@@ -295,12 +295,21 @@ def is_held_up(wchan: bytes) -> bool:
     return any(word in wchan for word in _HELD_UP)
 
 
-def on_target(found: Waiting, wchan: bytes) -> Waiting:
-    """The same wait, on the descriptor that it is for where a call has two."""
+_FIFOS = (b"partner", b"fifo")
+
+
+def on_target(found: Waiting, where: bytes) -> Waiting:
+    """The same wait, on what it is for, as the kernel function tells that the thread sleeps in.
+
+    Of two descriptors one; of the path that is being opened, whether it is a FIFO's: only then may it be
+    walked again, since a dead server may be on the way of any other.
+    """
+    if found.path is not None and where not in (b"0", b"") and not any(word in where for word in _FIFOS):
+        return found._replace(path=None)
     if found.call == "sendfile":
-        return found if _is_full(wchan) else found._replace(fd=_int(found.arguments[1]), timed=None)
+        return found if _is_full(where) else found._replace(fd=_int(found.arguments[1]), timed=None)
     target = _TARGET.get(found.call)
-    if target is None or not _is_full(wchan):
+    if target is None or not _is_full(where):
         return found
     return found._replace(fd=_int(found.arguments[target]), timed="send" if found.timed else found.timed)
 

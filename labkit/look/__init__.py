@@ -44,6 +44,7 @@ from typing import Any, NamedTuple
 
 from labkit.errors import Vanished
 from labkit.kernel import proc, syscalls
+from labkit.kernel.fstatus import AnyStatus
 from labkit.kernel.memory import parse_shown
 from labkit.look.outside import Outside
 from labkit.look.recall import Recall
@@ -63,7 +64,7 @@ class Held(NamedTuple):
     link: bytes
     """As /proc/PID/fd/N says: `pipe:[123]`, `anon_inode:[eventpoll]`, `/tmp/x (deleted)`."""
     info: proc.FdInfo | None
-    stat: os.stat_result | None
+    stat: AnyStatus | None
     """Of what is open; only for links that are paths."""
 
     @property

@@ -7,6 +7,7 @@ import stat
 
 from labkit.errors import Vanished
 from labkit.kernel import proc
+from labkit.kernel.fstatus import AnyStatus, status
 from labkit.look import Held, Look
 from labkit.scene import Descriptor, Mode
 
@@ -108,10 +109,15 @@ def _linked(base: bytes, pid: int, fd: int, info: proc.FdInfo) -> Held:
     path = base + b"fd/%d" % fd
     try:
         link = os.readlink(path)
-        found = os.stat(path) if link.startswith(b"/") else None
+        found = _status(path, link) if link.startswith(b"/") else None
     except OSError as error:
         raise proc.translated(error, path) from None
     return Held(pid, fd, link, info, found)
+
+
+def _status(path: bytes, link: bytes) -> AnyStatus:
+    """No server keeps what is in /dev: there the quicker way will do."""
+    return os.stat(path) if link.startswith(b"/dev/") else status(path)
 
 
 def describe_all(look: Look) -> dict[int, tuple[Descriptor, ...] | None]:

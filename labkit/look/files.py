@@ -7,6 +7,7 @@ import stat
 from collections.abc import Callable, Iterable
 
 from labkit.kernel import files, memory
+from labkit.kernel.fstatus import AnyStatus
 from labkit.look import Held, Look
 from labkit.look import memory as look_memory
 from labkit.look.locks import describe as describe_locks
@@ -57,7 +58,7 @@ def _in_memory(look: Look, row: Held) -> bool:
     return row.stat.st_dev == memory.shm_device(row.pid)
 
 
-def file_object(id: str, pid: int, path: bytes, found: os.stat_result | None) -> File:
+def file_object(id: str, pid: int, path: bytes, found: AnyStatus | None) -> File:
     """A regular file or a folder, by the path that this process's tables show."""
     deleted = is_deleted(pid, path, found)
     name = shown_path(path.removesuffix(b" (deleted)") if deleted else path)
@@ -71,7 +72,7 @@ def file_object(id: str, pid: int, path: bytes, found: os.stat_result | None) ->
     )
 
 
-def is_deleted(pid: int, path: bytes, found: os.stat_result | None) -> bool:
+def is_deleted(pid: int, path: bytes, found: AnyStatus | None) -> bool:
     """Is ` (deleted)` the kernel's word, and not the end of a strange name?"""
     if not path.endswith(b" (deleted)"):
         return False
@@ -197,7 +198,7 @@ def objects(look: Look) -> None:
             look.add(file_object(id, pid, map.path, _stat(pid, map.path)))
 
 
-def _stat(pid: int, path: bytes) -> os.stat_result | None:
+def _stat(pid: int, path: bytes) -> AnyStatus | None:
     try:
         return os.stat(b"/proc/%d/root%s" % (pid, path))
     except (OSError, ValueError):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from labkit.errors import Vanished
 from labkit.kernel import proc
+from labkit.kernel.fstatus import status
 
 KEPT_NS = 1_000_000_000
 Holder = tuple[int, int]
@@ -56,7 +57,7 @@ class Scan:
     def _stat(self, files: dict[tuple[int, int], list[Holder]], holders: list[Holder]) -> None:
         for pid, fd in holders:
             try:
-                found = os.stat(b"/proc/%d/fd/%d" % (pid, fd))
+                found = status(b"/proc/%d/fd/%d" % (pid, fd))
             except OSError:
                 continue
             files.setdefault((found.st_dev, found.st_ino), []).append((pid, fd))
