@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import re
 import shutil
 import subprocess
 import xml.etree.ElementTree as ElementTree
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
+import sample_scenes
 from hypothesis import given, settings
+from hypothesis import strategies as st
 from kinds import KNOWN, C, P, any_scenes, blank, holding
 from scenes import pipe, process, reading, scene
 
-from labkit.draw import dot, palette, plainsvg, svg, text
+from labkit.draw import dot, figure, palette, plainsvg, svg, text, widths
+from labkit.draw.seats import seats
 from labkit.draw.sketch import sketch
 from labkit.scene import (
     AnyObject,
@@ -134,8 +140,75 @@ def test_graphviz_takes_the_source_without_a_word(any_scene: Scene) -> None:
     assert (done.returncode, done.stderr) == (0, b"")
 
 
+def too_wide(drawn: str) -> Iterator[tuple[str, float]]:
+    """Words that are wider than the box they stand in, in the widest of the usual fonts."""
+    boxes = []
+    for element in ElementTree.fromstring(drawn).iter():
+        tag, at = element.tag.split("}")[1], element.attrib
+        if tag == "rect":
+            boxes.append((float(at["x"]), float(at["y"]), float(at["width"]), float(at["height"])))
+        elif tag in ("polygon", "path") and at["fill"] in {*palette.FILLS.values(), palette.WARNING}:
+            numbers = [float(n) for n in re.findall(r"-?[\d.]+", at.get("points") or at["d"])]
+            xs, ys = numbers[::2], numbers[1::2]
+            boxes.append((min(xs), min(ys), max(xs) - min(xs), max(ys) - min(ys)))
+        elif tag == "text" and at["fill"] == palette.INK:
+            x, y, size = float(at["x"]), float(at["y"]), float(at.get("font-size", palette.SIZE))
+            words, mono = (element.text or "").rstrip("\u00a0"), "mono" in at.get("font-family", "")
+            wide = widths.width(words, size, bold=at.get("font-weight") == "bold", mono=mono)
+            left, right = (x - wide / 2, x + wide / 2) if at["text-anchor"] == "middle" else (x, x + wide)
+            inside = [b for b in boxes if b[0] <= x <= b[0] + b[2] and b[1] <= y <= b[1] + b[3]]
+            assert inside, words
+            yield from ((words, right) for b in inside[-1:] if left < b[0] or right > b[0] + b[2])
+
+
+@pytest.mark.parametrize("paint", PAINTERS)
+def test_words_stay_in_their_box_with_whatever_font(paint: Any) -> None:
+    for name, made in sample_scenes.SCENES.items():
+        assert (name, list(too_wide(paint(made())))) == (name, [])
+
+
+def test_a_box_of_a_figure_is_wide_enough_with_whatever_font() -> None:
+    source = figure("A box.").process("two lines, the\nsecond of them longer").source
+    told = re.search(r" width=([\d.]+)", source)
+    assert told
+    assert float(told[1]) * 72 > widths.width("second of them longer", palette.SIZE) + 20
+
+
+def test_words_are_as_wide_in_a_still_as_in_a_live_picture() -> None:
+    source = (Path(widths.__file__).parents[1] / "ui" / "widths.js").read_text()
+    table = source[source.index("const LETTERS") : source.index("const WIDTHS")]
+    told = re.findall(r'\[(\d+), ("(?:[^"\\]|\\.)*")\]', table)
+    assert [(int(wide), json.loads(letters)) for wide, letters in told] == list(widths.LETTERS)
+    assert {f"{n}" for n in (widths._BOLD, widths._MONO)} <= set(re.findall(r"const \w+ = ([\d.]+);", source))
+
+
+@given(st.text(), st.integers(20, 200))
+def test_wrapped_words_are_all_there_and_none_is_wider_than_its_line(words: str, room: int) -> None:
+    lines = widths.wrap(words, room, 10)
+    assert "".join(lines).replace(" ", "") == words.replace(" ", "")
+    assert widths.widest(lines, 10) <= room
+    assert widths.widest(widths.wrap(words, room, 10, most=2), 10) <= room
+
+
+def test_whoever_talks_through_an_object_stands_on_its_other_side() -> None:
+    stand = {name: seats(sketch(made())) for name, made in sample_scenes.SCENES.items()}
+    assert stand["pipe"] == {"p12": "left", "p13": "right"} | {
+        id: "middle" for id in stand["pipe"] if id.startswith("o")
+    }
+    assert [stand["pipeline"][f"p{pid}"] for pid in (21, 22, 23, 24)] == ["left", "right"] * 2
+    assert stand["crossed"]["p12"] != stand["crossed"]["p13"]
+
+
+def test_a_wait_goes_along_the_lines_to_whoever_could_end_it() -> None:
+    lines = sketch(CROSSED).lines
+    assert all(line.dead and line.stroke == "data" for line in lines), "a closed loop, and nothing beside it"
+    assert [line.awaited for line in lines] == [not line.active for line in lines]
+    alone = process(P, "a", reading(3, "pipe-1"), {3: ("pipe-1", "r"), 4: ("pipe-1", "w")})
+    assert all(line.dead for line in sketch(judge(scene(alone))).lines)
+
+
 @pytest.mark.skipif(not shutil.which("dot"), reason="graphviz is not installed")
-def test_a_long_pipeline_is_drawn_downwards_rather_than_too_small_to_read() -> None:
+def test_a_long_pipeline_is_no_wider_than_a_short_one() -> None:
     def width(processes: int) -> float:
         line = [
             process(P + i, f"stage {i}", None, {0: (f"pipe-{i}", "r"), 1: (f"pipe-{i + 1}", "w")})
@@ -145,9 +218,8 @@ def test_a_long_pipeline_is_drawn_downwards_rather_than_too_small_to_read() -> N
         assert float(drawn["width"].removesuffix("pt")) <= 660, "a page that does not shrink cuts it off"
         return float(drawn["viewBox"].split()[2])
 
-    assert width(1) < 1000
-    assert width(2) < 1000
-    assert width(9) < 1000
+    assert width(1) < width(2) < 1000
+    assert width(9) < 1.2 * width(3)
 
 
 def test_a_hidden_detail_is_a_box_less() -> None:

@@ -6,11 +6,11 @@ All text is escaped, there is no script and no name of a part, and nothing is fe
 from __future__ import annotations
 
 import html
-import textwrap
 from collections.abc import Iterable
 
 from labkit.draw.columns import columns
 from labkit.draw.palette import CARD, CARD_INK, CARD_SOFT, CARD_WARNING, GREY
+from labkit.draw.widths import wrap
 from labkit.words import printable
 
 SANS = "Helvetica,Arial,sans-serif"
@@ -24,6 +24,8 @@ LETTER = 0.605
 """The width of a letter of a monospaced font, in its size."""
 BOLD = 0.6
 """At most so wide is the mean letter of a name, in its size."""
+_NAMES = 24
+"""So much wider a line of a sentence may be for the names in it, which are bold."""
 
 
 def document(wide: float, high: float, inside: Iterable[str], said: str) -> str:
@@ -85,7 +87,7 @@ def notes(said: Iterable[tuple[str, bool]], wide: float, y: float) -> tuple[list
     """Sentences below the rest, the warnings in their colour; and where they end."""
     parts = []
     for words, warns in said:
-        for row in textwrap.wrap(printable(words), max(20, int((wide - 2 * PAD) / (SIZE * 0.53)))):
+        for row in wrap(printable(words), wide - 2 * PAD - _NAMES, SIZE):
             y += ROW - 3
             parts.append(text(row, PAD, y, CARD_WARNING if warns else CARD_SOFT))
     return parts, y

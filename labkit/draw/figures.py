@@ -14,7 +14,11 @@ import graphviz
 
 from labkit.draw.palette import FILLS, FONT, GREY, INK, SIZE
 from labkit.draw.picture import fitted
+from labkit.draw.widths import widest
 
+_INCH = 72
+_SIDE = 12
+"""Free at either side of a box's words, however wide the letters of whoever looks are."""
 NO_DOT = "(To draw this figure anew, install graphviz: sudo apt install graphviz.)"
 
 
@@ -53,7 +57,8 @@ class Figure(graphviz.Digraph):
     def _boxes(self, names: tuple[str, ...], fill: str, style: str) -> Figure:
         for name in names:
             id = self._ids.setdefault(name, f"box{len(self._ids) + 1}")
-            self.node(id, name, style=style, fillcolor=fill, color=fill, fontcolor=INK)
+            wide = (widest(name.split("\n"), SIZE) + 2 * _SIDE) / _INCH
+            self.node(id, name, style=style, fillcolor=fill, color=fill, fontcolor=INK, width=f"{wide:.2f}")
         return self
 
     def _repr_mimebundle_(self, *_: Any, **__: Any) -> dict[str, str]:

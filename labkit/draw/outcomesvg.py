@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -11,6 +10,7 @@ from labkit.draw import card
 from labkit.draw.card import LETTER, PAD, ROW, SIZE, WIDEST, path, text
 from labkit.draw.columns import columns, cut
 from labkit.draw.palette import CARD_INK, CARD_LINE, CARD_SOFT, CARD_WARNING, LANES
+from labkit.draw.widths import wrap
 from labkit.words import count, printable
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ LINES = 5
 _BAR, _GAP = 190, 24
 _OUTPUT = 34
 """So many columns at most for what was written."""
-_SANS = 0.54
 _WELL = "all ended well"
 
 
@@ -93,7 +92,7 @@ def _output(outcome: Outcome) -> tuple[str, ...]:
 
 def _ending(outcome: Outcome, room: float) -> tuple[str, ...]:
     said = list(outcome.in_words()) or [_WELL]
-    rows = [row for words in said for row in textwrap.wrap(printable(words), int(room / (SIZE * _SANS)))]
+    rows = [row for words in said for row in wrap(printable(words), room, SIZE)]
     return tuple(rows if len(rows) <= LINES + 1 else [*rows[:LINES], "…"])
 
 

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import html
+import itertools
+import math
 import re
 import shutil
 import subprocess
-import textwrap
 
 from labkit.draw import plainsvg
 from labkit.draw.palette import (
@@ -28,27 +29,36 @@ from labkit.draw.palette import (
     STROKES,
     WARNING,
 )
+from labkit.draw.seats import Seat, seats
 from labkit.draw.sketch import Box, Line, Sketch, sketch
+from labkit.draw.widths import width, wrap
 from labkit.scene import Scene
 from labkit.words import printable
 
 _DOT_SECONDS = 10
-_BAR_POINTS = 150
-_PAGE_POINTS = 1000
-"""About as wide as a notebook's page can show, shrunk, and still be read."""
 _COLUMN_POINTS = 660
 """The width of a page's text. Some pages cut off what is wider, and do not shrink it."""
+_SENTENCE_POINTS = 600
+_SIDE = 8
+"""Free at either side of a box's words."""
+_ORDER: tuple[Seat, ...] = ("left", "middle", "right")
 
 
 def dot(scene: Scene, *, times: bool = False) -> str:
     """The scene in the language of graphviz."""
-    return _source(sketch(scene, times), "LR")
+    return _source(sketch(scene, times))
 
 
-def _source(drawn: Sketch, direction: str) -> str:
+def _source(drawn: Sketch) -> str:
+    """Three columns: a line that runs to the left is written as one to the right with its head behind."""
+    columns = seats(drawn)
+    wide = {
+        seat: max(plainsvg.inside(box) for box in drawn.boxes if columns[box.id] == seat)
+        for seat in columns.values()
+    }
     graph = (
-        f'rankdir={direction}, bgcolor="transparent", fontname="{FONT}", fontsize={SIZE}, pad=0.2, '
-        f"nodesep=0.4, ranksep=0.8, labelloc=b, labeljust=l, label={_caption(drawn)}"
+        f'rankdir=LR, bgcolor="transparent", fontname="{FONT}", fontsize={SIZE}, pad=0.2, '
+        f"nodesep=0.35, ranksep=0.4, labelloc=b, labeljust=l, label={_caption(drawn)}"
     )
     edge = (
         f'fontname="{FONT}", fontsize={SIZE - 2}, color="{GREY}", fontcolor="{GREY}", '
@@ -59,11 +69,20 @@ def _source(drawn: Sketch, direction: str) -> str:
         f"  graph [{graph}];",
         f'  node [shape=plain, fontname="{FONT}", fontsize={SIZE}, fontcolor="{INK}"];',
         f"  edge [{edge}];",
-        *(f"  {box.id} [label={_box(box)}];" for box in drawn.boxes),
-        *(f"  {_line(line)}" for line in drawn.lines),
+        *(f"  {box.id} [label={_box(box, wide[columns[box.id]])}];" for box in drawn.boxes),
+        *(f"  {column}" for column in _columns(columns)),
+        *(f"  {_line(line, columns)}" for line in drawn.lines),
         "}",
     ]
     return "\n".join(parts) + "\n"
+
+
+def _columns(seats: dict[str, Seat]) -> list[str]:
+    """Boxes of one column share a rank, and the columns stand in their order, joined or not."""
+    found = [[id for id, seat in seats.items() if seat == column] for column in _ORDER]
+    full = [ids for ids in found if ids]
+    ranks = [f"{{rank=same; {'; '.join(ids)};}}" for ids in full]
+    return ranks + [f"{a[0]} -> {b[0]} [style=invis];" for a, b in itertools.pairwise(full)]
 
 
 def svg(scene: Scene, *, times: bool = False) -> str:
@@ -86,16 +105,7 @@ def inset(scene: Scene, x: float, y: float, most: float) -> tuple[str, float, fl
 
 
 def _painted(drawn: Sketch) -> str:
-    made = _by_graphviz(_source(drawn, "LR"))
-    if made is not None and _width(made) > _PAGE_POINTS:
-        # Shrunk to a page's width it could not be read from the last row: draw it downwards.
-        made = min(made, _by_graphviz(_source(drawn, "TB")) or made, key=_width)
-    return made or plainsvg.draw(drawn)
-
-
-def _width(made: str) -> float:
-    found = re.search(r'<svg width="([0-9.]+)pt"', made)
-    return float(found[1]) if found else 0.0
+    return _by_graphviz(_source(drawn)) or plainsvg.draw(drawn)
 
 
 def _by_graphviz(source: str) -> str | None:
@@ -138,13 +148,13 @@ def fitted(drawn: str) -> str:
 # --- graphviz ---------------------------------------------------------------------------------------
 
 
-def _box(box: Box) -> str:
+def _box(box: Box, wide: int) -> str:
     fill = WARNING if box.dead else FILLS[box.style]
     rows = [f"<B>{_text(box.title)}</B>", *(_small(line) for line in box.lines)]
     if box.content:
         rows.append(f'<FONT FACE="{MONO}" POINT-SIZE="{SIZE - 2}">{_text(box.content)}</FONT>')
-    # Browsers' letters may be wider than those that graphviz measured: leave room at both sides.
-    cells = [f'<TR><TD ALIGN="LEFT">&#160;{row}&#160;&#160;&#160;</TD></TR>' for row in rows]
+    # Browsers' letters may be wider than those that graphviz measures: it is told how wide they may be.
+    cells = [f'<TR><TD ALIGN="LEFT" WIDTH="{wide + 2 * _SIDE}">&#160;{row}</TD></TR>' for row in rows]
     if box.level is not None:
         cells.insert(1, f'<TR><TD ALIGN="LEFT" CELLPADDING="5">{_bar(*box.level)}</TD></TR>')
     edge = '<TR><TD HEIGHT="5"></TD></TR>'
@@ -165,38 +175,49 @@ def _text(text: str) -> str:
 
 
 def _bar(part: int, whole: int) -> str:
-    filled = min(max(round(_BAR_POINTS * part / whole), 2 if part else 0), _BAR_POINTS)
+    filled = min(max(round(plainsvg.BAR * part / whole), 2 if part else 0), plainsvg.BAR)
     cells = [
         f'<TD FIXEDSIZE="TRUE" WIDTH="{width}" HEIGHT="12" BGCOLOR="{colour}"></TD>'
-        for width, colour in ((filled, BAR_FULL), (_BAR_POINTS - filled, BAR_EMPTY))
+        for width, colour in ((filled, BAR_FULL), (plainsvg.BAR - filled, BAR_EMPTY))
         if width
     ]
     bare = 'BORDER="0" CELLBORDER="0" CELLSPACING="0" CELLPADDING="0"'
-    size = f'ALIGN="LEFT" FIXEDSIZE="TRUE" WIDTH="{_BAR_POINTS + 2}" HEIGHT="12"'
+    size = f'ALIGN="LEFT" FIXEDSIZE="TRUE" WIDTH="{plainsvg.BAR + 2}" HEIGHT="12"'
     margin = '<TD FIXEDSIZE="TRUE" WIDTH="2" HEIGHT="12"></TD>'
     return f"<TABLE {size} {bare}><TR>{margin}{''.join(cells)}</TR></TABLE>"
 
 
-def _line(line: Line) -> str:
-    colour = WARNING if line.dead else AMBER if line.active else STROKES[line.stroke]
-    facts = [f'color="{colour}"', f'fontcolor="{colour}"', f"dir={line.ends}"]
+def _line(line: Line, columns: dict[str, Seat]) -> str:
+    colour = WARNING if line.dead else AMBER if line.active or line.awaited else STROKES[line.stroke]
+    start, end, heads = line.start, line.end, str(line.ends)
+    if _ORDER.index(columns[start]) > _ORDER.index(columns[end]):
+        start, end, heads = end, start, heads.replace("forward", "back")
+    facts = [f'color="{colour}"', f'fontcolor="{colour}"', f"dir={heads}"]
     if line.label:
-        facts.append(f"label=<&#160;{_text(line.label)}&#160;>")
-    if line.stroke == "waits":
-        facts += ["style=dashed", "constraint=false"]
-    if line.stroke == "memory":
+        facts.append(f"label={_beside(line.label)}")
+    if line.stroke == "waits" or (line.awaited and not line.dead):
+        facts.append("style=dashed")
+    elif line.stroke == "memory":
         facts.append("style=dotted")
-    if line.dead or line.active:
+    if line.dead or line.active or line.awaited:
         facts.append("penwidth=3")
-    return f"{line.start} -> {line.end} [{', '.join(facts)}];"
+    return f"{start} -> {end} [{', '.join(facts)}];"
+
+
+def _beside(label: str) -> str:
+    wide = math.ceil(width(label, SIZE - 2)) + 10
+    return f'<<TABLE BORDER="0" CELLPADDING="0"><TR><TD WIDTH="{wide}">{_text(label)}</TD></TR></TABLE>>'
 
 
 def _caption(drawn: Sketch) -> str:
-    rows = [_note(f"DEADLOCK: {found}", WARNING) for found in drawn.findings]
-    rows += [_note(f"not visible here: {limit}", GREY) for limit in drawn.limits]
-    return f"<{''.join(rows)}>" if rows else '""'
+    rows = [row for found in drawn.findings for row in _note(f"DEADLOCK: {found}", WARNING)]
+    rows += [row for limit in drawn.limits for row in _note(f"not visible here: {limit}", GREY)]
+    return f'<<TABLE BORDER="0" CELLPADDING="1" CELLSPACING="0">{"".join(rows)}</TABLE>>' if rows else '""'
 
 
-def _note(text: str, colour: str) -> str:
-    lines = "".join(f'{_text(line)}<BR ALIGN="LEFT"/>' for line in textwrap.wrap(text, 72))
-    return f'<FONT COLOR="{colour}">{lines}</FONT>'
+def _note(said: str, colour: str) -> list[str]:
+    return [
+        f'<TR><TD ALIGN="LEFT" WIDTH="{math.ceil(width(row, SIZE - 2))}">'
+        f'<FONT COLOR="{colour}" POINT-SIZE="{SIZE - 2}">{_text(row)}</FONT></TD></TR>'
+        for row in wrap(printable(said), _SENTENCE_POINTS, SIZE - 2)
+    ]

@@ -6,31 +6,35 @@
 from __future__ import annotations
 
 import dataclasses
-import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
 from labkit.draw.doing import doing, is_plain, pages
 from labkit.draw.labels import label
+from labkit.draw.widths import fit, wrap
 from labkit.scene import (
     AnyObject,
     Blocked,
     File,
     InetSocket,
     Lock,
+    Pipe,
     Process,
     Scene,
     SysvSem,
     UnixSocket,
+    Wait,
 )
 from labkit.words import call, printable
 
 Style = Literal["process", "object", "ended"]
 Stroke = Literal["data", "memory", "link", "waits"]
 
-_LINE = 36
-"""So many characters fit in a line of a box."""
+_LINES = {"process": 17.5, "object": 19.0}
+"""So wide is a line in a box, in the size of its letters."""
+_TITLE = 15.0
+"""And so a title, in the size of its own."""
 _CONTENT = 32
 _OBJECT_LINES = 7
 
@@ -58,6 +62,8 @@ class Line:
     dead: bool = False
     active: bool = False
     """A thread is asleep in a call on this very line."""
+    awaited: bool = False
+    """Somebody waits for what may come along it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,14 +78,14 @@ def sketch(scene: Scene, times: bool = False) -> Sketch:
     """The boxes and lines of a scene."""
     dead = {pid for found in scene.deadlocks for pid in found.processes}
     shown = {o.id: f"o{i}" for i, o in enumerate(scene.objects) if is_shown(o, scene)}
-    lines = [*_processes(scene, shown, dead), *_objects(scene, shown), *_waits(scene, dead)]
+    lines = _with_waits([*_processes(scene, shown, dead), *_objects(scene, shown)], scene, shown, dead)
     return Sketch(
         boxes=(
             *(_process(p, scene, p.pid in dead, times) for p in scene.processes),
             *(_object(o, scene, shown[o.id]) for o in scene.objects if o.id in shown),
         ),
         lines=tuple(_merged(lines)),
-        findings=tuple(printable(found.because) for found in scene.deadlocks),
+        findings=tuple(printable(found.because).replace("`", "") for found in scene.deadlocks),
         limits=tuple(printable(f"{limit.what}: {limit.because}") for limit in scene.limits),
     )
 
@@ -109,15 +115,15 @@ def _process(process: Process, scene: Scene, dead: bool, times: bool) -> Box:
     return Box(
         f"p{process.pid}",
         "ended" if ended else "process",
-        f"{printable(process.name, _LINE - 8)} ({process.pid})",
-        _short(lines),
+        f"{fit(printable(process.name), _TITLE, 1, bold=True)} ({process.pid})",
+        _short(lines, "process"),
         dead=dead,
     )
 
 
 def _object(object: AnyObject, scene: Scene, id: str) -> Box:
     said = label(object, scene)
-    lines = _short([line for line in (said.about, said.amount, *said.rows) if line])
+    lines = _short([line for line in (said.about, said.amount, *said.rows) if line], "object")
     return Box(id, "object", said.title, lines, said.level, _content(said.content))
 
 
@@ -129,14 +135,10 @@ def _content(said: str) -> str:
     return said[: _CONTENT // 3 * 3 - 3] + "…"
 
 
-def _short(lines: list[str]) -> tuple[str, ...]:
+def _short(lines: list[str], style: str) -> tuple[str, ...]:
     if len(lines) > _OBJECT_LINES:
         lines = [*lines[: _OBJECT_LINES - 1], f"… and {len(lines) - _OBJECT_LINES + 1} more"]
-    return tuple(row for line in lines for row in _rows(printable(line)))
-
-
-def _rows(line: str) -> list[str]:
-    return textwrap.wrap(line, _LINE, max_lines=2, placeholder=" …", break_on_hyphens=False)
+    return tuple(row for line in lines for row in wrap(printable(line), _LINES[style], 1, most=2))
 
 
 # --- lines ------------------------------------------------------------------------------------------
@@ -202,13 +204,40 @@ def _to(scene: Scene, object: str, pid: int, said: str) -> Iterator[Line]:
         yield Line(object, f"p{pid}", "link", said, "forward")
 
 
-def _waits(scene: Scene, dead: set[int]) -> Iterator[Line]:
+def _with_waits(lines: list[Line], scene: Scene, shown: dict[str, str], dead: set[int]) -> list[Line]:
+    """Waits go along the lines that are there, on to whoever could end them; else they have their own."""
     for wait in scene.waits:
         for pid in wait.for_:
             stuck = wait.pid in dead and pid in dead
-            if scene.process(pid) and (stuck or pid != wait.pid):
+            along = _along(wait, pid, lines, scene, shown)
+            for line in along:
+                lines[lines.index(line)] = dataclasses.replace(line, awaited=True, dead=line.dead or stuck)
+            if not along and scene.process(pid) and (stuck or pid != wait.pid):
                 said = "✗ waits for ever" if stuck else "waits for"
-                yield Line(f"p{wait.pid}", f"p{pid}", "waits", said, "forward", stuck)
+                lines.append(Line(f"p{wait.pid}", f"p{pid}", "waits", said, "forward", stuck))
+    return lines
+
+
+def _along(wait: Wait, pid: int, lines: list[Line], scene: Scene, shown: dict[str, str]) -> list[Line]:
+    """The lines by which this process could end the wait: of a pipe, those at its other side."""
+    object = scene.object(wait.object or "")
+    ids = {object.id, getattr(object, "peer", None)} if object else set()
+    ends = {shown[id] for id in ids if id in shown}
+    me, it = f"p{wait.pid}", f"p{pid}"
+    asleep = [line for line in lines if line.active and me in _both(line) and ends & _both(line)]
+    into = {line.end in ends for line in asleep}
+    return [
+        line
+        for line in lines
+        if it in _both(line)
+        and ends & _both(line)
+        and line not in asleep
+        and not (isinstance(object, Pipe) and (line.end in ends) in into)
+    ]
+
+
+def _both(line: Line) -> set[str]:
+    return {line.start, line.end}
 
 
 def _merged(lines: list[Line]) -> list[Line]:
