@@ -90,7 +90,7 @@ def _news_first(scene: Scene) -> str:
 def _follow(pids: list[int], all_objects: bool) -> Scene:
     """Draw what is so, in place, until all of them have ended or Ctrl-C is pressed."""
     import signal
-    import threading
+    import time
 
     from rich.console import Console
     from rich.live import Live
@@ -100,18 +100,20 @@ def _follow(pids: list[int], all_objects: bool) -> Scene:
 
     camera = XRay(all_objects=all_objects)
     scene = camera.look(*pids)
-    pause = threading.Event()
+    told: list[int] = []  # an exception could get lost in the middle of a look, in a `__del__`
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: told.append(number))
     console = Console(highlight=False, soft_wrap=True)
-    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # the cursor comes back
     with Live(console=console, auto_refresh=False, vertical_overflow="ellipsis") as screen:
-        try:
-            while any(process.state not in ("zombie", "dead") for process in scene.processes):
-                screen.update(Text(_news_first(scene), no_wrap=True, overflow="crop"), refresh=True)
-                pause.wait(1 / _LOOKS_A_SECOND)
-                last, scene = scene, camera.look(*pids)
-                scene = scene if scene.processes else last
-                if scene is last:
-                    break
-        except KeyboardInterrupt:
-            pass
+        while any(process.state not in ("zombie", "dead") for process in scene.processes):
+            screen.update(Text(_news_first(scene), no_wrap=True, overflow="crop"), refresh=True)
+            time.sleep(1 / _LOOKS_A_SECOND)
+            if told:
+                break
+            last, scene = scene, camera.look(*pids)
+            scene = scene if scene.processes else last
+            if scene is last:
+                break
+    if signal.SIGTERM in told:
+        sys.exit(128 + signal.SIGTERM)
     return scene
