@@ -396,6 +396,14 @@ def threaded(*blocked: Blocked | None, **more: object) -> Scene:
     return scene(process(P, "a", blocked[0], threads=threads, **more))
 
 
+def test_a_thread_is_to_take_out_what_another_puts_in() -> None:
+    threads = (Thread(P, "sleeping", futex()), Thread(P + 1, "sleeping", writing(4, "pipe-1")))
+    both = {3: ("pipe-1", "r"), 4: ("pipe-1", "w")}
+    one = process(P, "a", futex(), both, threads=threads)
+    words = said(scene(one, objects=(pipe("pipe-1", one, queued=65536),)))
+    assert "Let one thread take out what another puts in, before it waits for that one." in words
+
+
 def test_a_process_can_act_while_one_of_its_threads_can() -> None:
     assert found(threaded(futex(), futex())) == [(P,)]
     assert "same order in every thread" in said(threaded(futex(), futex()))

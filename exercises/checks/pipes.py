@@ -124,7 +124,7 @@ hand_out = Exercise(
 )
 
 
-@hand_out.criterion(points=1)
+@hand_out.criterion(points=0)
 def to_one(answer):
     """hands one text to one child"""
     _handed_out(answer, 1)
@@ -316,6 +316,80 @@ def _expect_returned(running, data, early=False):
     fail(f"It returned {len(value)} bytes, and they are not the {len(data)} that were written.")
 
 
+between_threads = Exercise(
+    tidy_points=0,
+    hints=(
+        "One thread is a loop of `os.read` from `r` and `os.write` into your pipe. What is the other's loop?",
+        "Its loop ends when nobody holds your pipe's write end any more. Who knows that no more will come?",
+        "After a `fork` each side closes its copy of what it does not use. Are there copies here?",
+    ),
+)
+WRITES = ("write", "writev", "splice")
+
+
+@between_threads.criterion(points=1)
+def passed_on(answer):
+    """passes everything on in capitals, and then returns"""
+    r, feed = answer.pipe(300_000)  # all of it fits, whatever the answer does
+    taken, out = answer.pipe()
+    data = b"a" * 299_000 + answer.fresh_bytes(500).hex().encode()
+    running = answer.call("in_capitals", r, out)
+    feed.write(data)
+    feed.close()
+    received = taken.read_all()
+    running.check()
+    if received != data.upper():
+        _not_passed_on(running, received, data.upper())
+    running.result()
+    return "300000 of 300000 bytes came out."
+
+
+def _not_passed_on(running, received, data):
+    """Fails, with what the bytes that did come out tell of the mistake."""
+    if not data.startswith(received):
+        fail(f"{len(received)} bytes came out, and they are not the 300000 that went in, in capitals.")
+    came = "Not all bytes came out, and then it returned."
+    if "Bad file descriptor" in running.output:
+        fail(f"{came} Threads have one table: what one of them closes is closed for the other, too.")
+    fail(f"{came} Before it returns, both threads must be done.")
+
+
+@between_threads.criterion(points=1)
+def at_the_same_time(answer):
+    """has two threads at work at the same time, and a pipe between them"""
+    r, feed = answer.pipe(300_000)
+    taken, out = answer.pipe()
+    feed.write(b"a" * 300_000)
+    feed.close()
+    full = out.copy()
+    full.write(FILLER * 65536)
+    running = answer.call("in_capitals", r, out)
+    answer.wait(lambda: running.ended or running.sleeps_for_good())
+    if running.ended:
+        running.result()
+        fail("Nobody took anything from `out`, and it returned: not everything can have gone in.")
+    _expect_both_waiting(answer.scene(), running.pid)
+    full.close()
+    taken.read_all()
+    running.result()
+    return "Nobody read from `out`: one waited for room in it, the other for room in the pipe between."
+
+
+def _expect_both_waiting(scene, pid):
+    """One thread waits to write into `out`, and one to write into a pipe that only this process has."""
+    if len(scene.processes) > 1:
+        fail("It made another process: two threads of one process are asked for.")
+    process = scene.process(pid)
+    given = {row.object for row in process.descriptors if row.fd in (3, 4)}
+    own = {row.object for row in process.descriptors if row.mode == "w" and row.fd > 4} - given
+    waits = [task.blocked for task in process.threads or (process,) if task.blocked]
+    written = {wait.object for wait in waits if wait.call in WRITES}
+    if not own & {row.object for row in process.descriptors if row.mode == "r"}:
+        fail("While it worked, it had no pipe of its own.")
+    if not (written & own and written & given):
+        fail("Nobody took from `out`. One thread waited for that, and the other did not fill your pipe.")
+
+
 write_all = Exercise(
     tidy_points=0,
     hints=(
@@ -326,7 +400,7 @@ write_all = Exercise(
 )
 
 
-@write_all.criterion(points=1)
+@write_all.criterion(points=0)
 def a_few_bytes(answer):
     """writes a few bytes just as they are"""
     data = answer.fresh_bytes(100)

@@ -93,6 +93,8 @@ def _one_after_the_other(seen: Seen, knot: list[Ending]) -> str:
         return _release_first(seen, knot, alone, they)
     if alone and isinstance(thing(seen, knot[0]), EventFd):
         return "let another process count it up, or do so before reading it"
+    if alone and len(seen.live[knot[0].pid]) > 1:
+        return "let one thread take out what another puts in, before it waits for that one"
     if alone:
         return "give the other end to another process, and close it here"
     if all(seen.reads(e.pid, e.blocked) for e in knot):
