@@ -95,7 +95,7 @@ def test_wrong_options_are_one_sentence():
         assert words in said
 
 
-def test_a_program_stands_still_until_told():
+def test_a_program_stands_still_until_told_and_what_it_made_goes_when_it_is_ended_on_its_way(tmp_path):
     said = notebook(
         "from labkit.magics.stepping import Stage\n"
         "from labkit.programs import python\n"
@@ -107,10 +107,18 @@ def test_a_program_stands_still_until_told():
         "stage.run()\n"
         "stage.wait_ended(30)\n"
         'print("LAST", stage.frames[-1]["text"], stage.ended)\n'
+        "from labkit.programs import shell as in_shell\n"
+        f"stage = Stage([in_shell('mkfifo {tmp_path}/fifo; exec sleep 1000', name='')]).run()\n"
+        "while not any('… waits' in f['text'] and 'sleep' in f['text'] for f in stage.frames): pass\n"
+        "stage._buttons.children[-1].children[-1].click()  # End\n"
+        "stage.wait_ended(30)\n"
+        'print("CUT", stage)\n'
     )
     assert "FIRST [] {'parent': 'pipe(O_CLOEXEC)'}" in said
     assert "THEN 1 {'parent': 'write(4, \"x\", 1)'}" in said
     assert "LAST parent: exits 0 True" in said
+    assert "It was interrupted (SIGINT)." in said.partition("CUT")[2]
+    assert not (tmp_path / "fifo").exists()
 
 
 def test_where_nobody_sits_a_step_by_step_cell_runs_to_its_end():

@@ -66,6 +66,17 @@ def test_time_is_a_choice_too():
     assert film.frames[-1].text.endswith(") = 0")
 
 
+def test_one_who_waits_by_looking_again_and_again_does_not_keep_the_others_from_a_step():
+    source = (
+        "import mmap, os\nmemory = mmap.mmap(-1, 9)\n"
+        "if os.fork() == 0:\n    while not memory[0]: pass\n    os._exit(0)\n"
+        "os.sched_yield()\nmemory[0] = 1\nos.sched_yield()\n"
+    )
+    film, seen = by_hand(python(source), "step", "step", "step parent", "step child", "run")
+    assert seen[2].could_go == {"parent": "sched_yield()", "child": "computes, without a call"}
+    assert film.exits[1].exit == 0
+
+
 def test_words_that_are_no_orders_are_said():
     with pytest.raises(LabError, match="none of step, block, run, quit"):
         parse("jump")

@@ -83,8 +83,8 @@ class ByHand(Camera):
                 self.nobody_ready()
 
     def _approach_all(self) -> None:
-        """Everybody comes to stand before the next call."""
-        while not_there := [t for t in self.conductor.ready() if t.state in ("new", "ready")]:
+        """Everybody comes to stand before the next call, or has computed for long without one."""
+        while not_there := [t for t in self.conductor.ready() if t.stands("new", "ready") and not t.computes]:
             self.approach(not_there[0])
 
     def _could_go(self) -> dict[str, Task]:
@@ -116,7 +116,7 @@ class ByHand(Camera):
         if task.stands("asleep", "fired"):
             self.conductor.fire(task)
             self.others()
-        elif task.stands("signal"):
+        elif task.stands("signal", "ready"):
             self.approach(task)
         else:
             self.perform(task)
@@ -135,4 +135,4 @@ class ByHand(Camera):
             return self.decoder.before(task, task.call)
         if task.state == "signal":
             return "its signal handler runs"
-        return "its time is over" if task.state in ("asleep", "fired") else "goes on"
+        return "its time is over" if task.state in ("asleep", "fired") else "computes, without a call"

@@ -218,6 +218,7 @@ class Conductor(Standing):
             task.interrupted.append(task.restarting)
             task.restarting, task.deadline = None, None
         task.state, task.call, task.counter, task.patience_ends = "running", None, None, None
+        task.computes = False
         quietly(ptrace.resume, task.tid, pending.number if pending else 0)
 
 

@@ -110,7 +110,7 @@ class Standing(Stops):
                 used = self._witness(task).cpu_seconds()
                 task.patience_ends = task.patience_ends or used + self.patience
                 if used > task.patience_ends:
-                    task.patience_ends = None
+                    task.patience_ends, task.computes = None, True
                     quietly(ptrace.interrupt, task.tid)
 
     def _wait_event(self) -> None:

@@ -153,6 +153,8 @@ class Task:
     unmask_next: bool = False
     born_by: int | None = None
     witness: Witness | None = None
+    computes: bool = False
+    """It was stopped in the middle of computing, to let others go on."""
     patience_ends: float | None = None
     """How far its processor time may go before others get a turn."""
     counter: bytes | None = None

@@ -46,6 +46,7 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
         self._buttons = ipywidgets.VBox()
         self._story = ipywidgets.HTML()
         super().__init__([self._buttons, self._story, self._view])
+        self._draw_buttons()
         self._folder = tempfile.mkdtemp(dir=names.folder(), prefix="stage-")
         self._program = self._start(studio.job("step", commands, seconds=3600.0, slow=slow, **options))
 
@@ -64,7 +65,9 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
         return self._order("run", None)
 
     def quit(self) -> None:
-        """End the programs."""
+        """End the programs, and remove what they made."""
+        self._program.interrupt()
+        self._program.wait_gone(timeout=3)
         self._program.kill()
         self._program.wait_gone()
 
@@ -137,7 +140,7 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
 
     def _over(self) -> None:
         self.could_go = {}
-        self._draw_buttons()
+        self._draw_buttons(over=True)
         self._view.status = "ended"
         with contextlib.suppress(OSError, ValueError):
             with open(os.path.join(self._folder, "result"), encoding="utf-8") as file:
@@ -157,10 +160,11 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
 
     # --- what is shown -------------------------------------------------------------------------------
 
-    def _draw_buttons(self) -> None:
+    def _draw_buttons(self, over: bool = False) -> None:
         rows = [self._row(who, text) for who, text in self.could_go.items()]
-        if rows:
-            rows.append(ipywidgets.HBox([self._button("Run all", "run"), self._button("End", "quit")]))
+        if not over:
+            run = [self._button("Run all", "run")] if rows else []
+            rows.append(ipywidgets.HBox([*run, self._button("End", "quit")]))
         old, self._buttons.children = self._buttons.children, rows
         for row in old:
             for widget in (*row.children, row):
@@ -180,6 +184,8 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
     def _press(self, do: str, who: str | None) -> None:
         """A button was pressed: pass it on, and do not wait (this is the notebook's own thread)."""
         with self._changed:
+            if do == "quit" and not self._standing:
+                self._program.interrupt()  # it is on its way, and reads no orders
             if self.ended or not self._standing:
                 return
             self._standing = 0
