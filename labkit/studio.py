@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import sys
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -82,8 +83,15 @@ def _step(commands: Sequence[Command], options: dict[str, Any]) -> dict[str, Any
                 print(json.dumps({"sorry": str(error)}), flush=True)
         return Order("quit")
 
+    next_picture = 0.0
+
     def tell(frame: Any, scene: Any) -> None:
-        print(json.dumps({"frame": dataclasses.asdict(frame), "scene": scene.to_dict()}), flush=True)
+        nonlocal next_picture
+        message = {"frame": dataclasses.asdict(frame)}
+        if time.monotonic() >= next_picture:  # nobody sees more of them, and each is long
+            message["scene"] = scene.to_dict()
+            next_picture = time.monotonic() + 0.05
+        print(json.dumps(message), flush=True)
 
     def pass_on(written: Any) -> None:
         print(json.dumps({"written": dataclasses.asdict(written)}), flush=True)

@@ -103,8 +103,12 @@ class Supervisor:
         terminal: bool = False,
         timeout: float | None = None,
         other_user: bool = False,
+        whole: bool = False,
     ) -> Program:
-        """Start a program. `on_output(program, 1 or 2, bytes)` is called in a background thread."""
+        """Start a program. `on_output(program, 1 or 2, bytes)` is called in a background thread.
+
+        Of very much output it is told the beginning and the end, unless it wants the `whole`.
+        """
         number = next(self._numbers)
         program = Program(self, number, command, self._free_name(command.name))
         program.on_output, program.on_event = on_output, on_event
@@ -120,6 +124,7 @@ class Supervisor:
             "stdin": "text" if stdin is not None else "terminal" if terminal else "nothing",
             "timeout": timeout,
             "other_user": other_user,
+            "whole": whole,
             "output": os.path.join(names.folder(), "output", f"{number}.txt"),
         }
         self.ask(order, (stdin or "").encode())

@@ -99,14 +99,14 @@ def test_a_program_stands_still_until_told_and_what_it_made_goes_when_it_is_ende
     said = notebook(
         "from labkit.magics.stepping import Stage\n"
         "from labkit.programs import python\n"
-        "source = 'import os\\nr, w = os.pipe()\\nos.write(w, b\"x\")'\n"
+        "source = 'import os\\nr, w = os.pipe()\\nfor _ in range(1000): os.write(w, b\"x\")'\n"
         "stage = Stage([python(source, name='')]).wait()\n"
         'print("FIRST", stage.frames, stage.could_go)\n'
         "stage.step()\n"
         'print("THEN", len(stage.frames), stage.could_go)\n'
         "stage.run()\n"
         "stage.wait_ended(30)\n"
-        'print("LAST", stage.frames[-1]["text"], stage.ended)\n'
+        'print("LAST", len(stage.frames), stage.frames[-1]["text"], stage.ended)\n'
         "from labkit.programs import shell as in_shell\n"
         f"stage = Stage([in_shell('mkfifo {tmp_path}/fifo; exec sleep 1000', name='')]).run()\n"
         "while not any('… waits' in f['text'] and 'sleep' in f['text'] for f in stage.frames): pass\n"
@@ -116,7 +116,7 @@ def test_a_program_stands_still_until_told_and_what_it_made_goes_when_it_is_ende
     )
     assert "FIRST [] {'parent': 'pipe(O_CLOEXEC)'}" in said
     assert "THEN 1 {'parent': 'write(4, \"x\", 1)'}" in said
-    assert "LAST parent: exits 0 True" in said
+    assert "LAST 1002 parent: exits 0 True" in said
     assert "It was interrupted (SIGINT)." in said.partition("CUT")[2]
     assert not (tmp_path / "fifo").exists()
 

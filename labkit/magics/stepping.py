@@ -105,7 +105,7 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
         argv = (sys.executable, "-m", "labkit.studio", order, result)
         command = Command(argv, name="stage", cwd="/", env={**os.environ, "PYTHONPATH": paths})
         return supervisor.connect().start(
-            command, on_output=self._heard, on_event=self._noticed, stdin=None, terminal=True
+            command, on_output=self._heard, on_event=self._noticed, stdin=None, terminal=True, whole=True
         )
 
     def _heard(self, _program: Any, stream: int, data: bytes) -> None:
@@ -114,6 +114,8 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
         for line in lines:
             with contextlib.suppress(ValueError):
                 self._take(json.loads(line))
+        if lines:
+            self._tell()
 
     def _take(self, message: dict[str, Any]) -> None:
         if "frame" in message:
@@ -132,7 +134,6 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
             with self._changed:
                 self._standing += 1
                 self._changed.notify_all()
-        self._tell()
 
     def _noticed(self, program: Any, event: dict[str, Any]) -> None:
         if event["event"] in ("done", "gone") and not self.ended:
@@ -141,7 +142,6 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
     def _over(self) -> None:
         self.could_go = {}
         self._draw_buttons(over=True)
-        self._view.status = "ended"
         with contextlib.suppress(OSError, ValueError):
             with open(os.path.join(self._folder, "result"), encoding="utf-8") as file:
                 film = json.load(file)
@@ -149,6 +149,9 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
                 [film["error"]] if "error" in film else [limit["because"] for limit in film["limits"]]
             )
             self._tell()
+            if film.get("frames"):
+                self._view.show(changes.without_clocks(film["scenes"][film["frames"][-1]["scene"]]))
+        self._view.status = "ended"
         for name in ("job", "result"):
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(os.path.join(self._folder, name))

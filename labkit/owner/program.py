@@ -28,7 +28,7 @@ class Program:
         self.name = name
         self.mark = order.mark
         self._tell = tell
-        self.output = Output(output, self._passed_on)
+        self.output = Output(output, self._passed_on, order.whole)
         started = spawn.start(order)
         self.pid, self.session = started.pid, started.session
         self.streams = {started.stdout: 1, started.stderr: 2}

@@ -52,6 +52,8 @@ class Order:
     """`nothing`, `text` (a pipe) or `terminal`."""
     limits: Mapping[int, int] = field(default_factory=dict)
     other_user: bool = False
+    whole: bool = False
+    """All of its output is passed on, however much there is."""
 
 
 @dataclass
