@@ -185,8 +185,7 @@ def measure_latency() -> None:
             page.close()
         print(f"{'ratio':<34}{medians[1] / medians[0]:7.1f}")
         browser.close()
-        server.terminate()
-        server.wait()
+        labserver.end_lab(server)
 
 
 def measure_cost() -> None:

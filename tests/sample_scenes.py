@@ -272,7 +272,7 @@ def memory() -> Scene:
                 "counter/child",
                 {7: ("memfd-1", "rw")},
                 mappings=(
-                    Mapping("sysv-shm-1", 4096, "rw-", True, ((1, "shared"),)),
+                    Mapping("sysv-shm-1", 4096, "rw-", True, ((1, "shared"),), start=0x7F2C4A000000),
                     Mapping(
                         "posix-shm-1", 16384, "rw-", False, ((1, "shared"), (1, "private"), (2, "absent"))
                     ),

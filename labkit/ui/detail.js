@@ -52,11 +52,29 @@ function sharers(d, p, scene) {
 
 /** @param {Thing} p @param {Scene} scene */
 function mappingTable(p, scene) {
-  const rows = p.mappings.map((/** @type {Thing} */ m) => {
-    const pages = m.pages?.map((/** @type {[number, string]} */ [n, kind]) => `${n} ${kind}`).join(", ") ?? "not visible here";
-    return [clean(scene.objects.find((o) => o.id === m.object)?.name ?? m.object), `${number(m.size)} bytes`, clean(m.prot), m.shared ? "shared" : "private", pages];
-  });
-  return table("Memory", ["object", "size", "rights", "kind", "pages"], rows);
+  const rows = p.mappings.map((/** @type {Thing} */ m) => [clean(scene.objects.find((o) => o.id === m.object)?.name ?? m.object), ...mapped(m)]);
+  return table("Memory", ["object", ...MAPPED], rows);
+}
+
+const MAPPED = ["at", "size", "rights", "kind", "pages"];
+
+/** Where it is in a process's memory, and how. @param {Thing} m @returns {string[]} */
+function mapped(m) {
+  const pages = m.pages?.map((/** @type {[number, string]} */ [n, kind]) => `${n} ${kind}`).join(", ") ?? "not visible here";
+  return [m.start == null ? "not visible here" : `0x${m.start.toString(16)}`, `${number(m.size)} bytes`, clean(m.prot), m.shared ? "shared" : "private", pages];
+}
+
+/** Who has it, through which descriptors, and in memory where. @param {Thing} o @param {Scene} scene @returns {HTMLElement[]} */
+function heldBy(o, scene) {
+  /** @param {string} list @param {(x: Thing) => any[]} row */
+  const rows = (list, row) => scene.processes.flatMap((p) => (p[list] ?? [])
+    .filter((/** @type {Thing} */ x) => x.object === o.id).map((/** @type {Thing} */ x) => [clean(p.name), ...row(x)]));
+  const open = o.readers ? [] : rows("descriptors", (d) => [d.fd, d.mode ?? "?"]);
+  const memory = rows("mappings", mapped);
+  return [
+    ...(open.length ? [table("Who has it open", ["process", "fd", "mode"], open)] : []),
+    ...(memory.length ? [table("Who has it in memory", ["process", ...MAPPED], memory)] : []),
+  ];
 }
 
 /** @param {Thing | null} signals */
@@ -72,6 +90,7 @@ function ofObject(o, scene) {
     html("p", { class: "lk-heading" }, clean(o.name)),
     html("p", {}, `${kindInWords(o.kind)}${o.notes?.length ? `. ${clean(o.notes.join("; "))}` : ""}`),
     table("What the kernel says", ["what", "value"], fields(o, scene)),
+    ...heldBy(o, scene),
     ...(o.messages ? [messageTable(o)] : []),
     ...(o.head ? [bytesTable(fromBase64(o.head), o.form)] : []),
   ];
@@ -86,9 +105,9 @@ function fields(o, scene) {
 function value(name, v, scene) {
   if (v === null || v === undefined) return "not visible here";
   if (v === true || v === false) return v ? "yes" : "no";
+  if (name === "holders" || name === "last" || name === "creator") return [v].flat().map((pid) => who(pid, scene)).join(", ") || "nobody";
   if (typeof v === "number") return name === "mode" ? `0${v.toString(8)}` : name === "key" ? `0x${(v >>> 0).toString(16).padStart(8, "0")}` : number(v);
   if (name === "readers" || name === "writers") return v.map((/** @type {Thing} */ e) => `${who(e.pid, scene)} fd ${e.fd}`).join(", ") || "nobody";
-  if (name === "holders" || name === "last" || name === "creator") return [v].flat().map((pid) => who(pid, scene)).join(", ") || "nobody";
   if (name === "watching") return v.map((/** @type {Thing} */ w) => `fd ${w.fd} (${clean(w.events)})`).join(", ") || "nothing";
   if (Array.isArray(v)) return v.map(clean).join(", ") || "none";
   return clean(scene.objects.find((o) => o.id === v)?.name ?? v);

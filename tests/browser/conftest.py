@@ -14,7 +14,7 @@ import pytest
 
 sync_api = pytest.importorskip("playwright.sync_api", reason="the browser tests need playwright")
 
-from labserver import CHROMIUM, STARTED_MS, Lab, Notebook, listen, start_lab  # noqa: E402
+from labserver import CHROMIUM, STARTED_MS, Lab, Notebook, end_lab, listen, start_lab  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -22,8 +22,7 @@ def lab() -> Iterator[Lab]:
     home = pathlib.Path(tempfile.mkdtemp(prefix="lab-"))  # short: kernels talk through sockets in it
     lab, server = start_lab(home)
     yield lab
-    server.terminate()
-    server.wait()
+    end_lab(server)
     shutil.rmtree(home)
 
 

@@ -19,6 +19,7 @@ from typing import Any
 ROOT = pathlib.Path(__file__).parents[2]
 PICTURES = ROOT / "tests" / "out"
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+ENDED_S = 30
 STARTED_MS = 90_000
 QUIET_LAB = {"checkForUpdates": False, "fetchNews": "false"}
 
@@ -64,6 +65,16 @@ def start_lab(home: pathlib.Path) -> tuple[Lab, subprocess.Popen[bytes]]:
     lab = Lab(f"http://127.0.0.1:{port}", token, work)
     wait_answers(lab, server, home / "lab.log")
     return lab, server
+
+
+def end_lab(server: subprocess.Popen[bytes]) -> None:
+    """It ends its kernels and itself; a thread of anyio's that outlives its loop may hold it for ever."""
+    server.terminate()
+    try:
+        server.wait(ENDED_S)
+    except subprocess.TimeoutExpired:
+        server.kill()
+        server.wait()
 
 
 def wait_answers(lab: Lab, server: subprocess.Popen[bytes], log: pathlib.Path) -> None:
