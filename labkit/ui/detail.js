@@ -98,7 +98,12 @@ function ofObject(o, scene) {
 
 /** @param {Thing} o @param {Scene} scene */
 function fields(o, scene) {
-  return Object.entries(o).filter(([k, v]) => !SKIP.has(k) && !(v == null && FOR_SOME.has(k))).map(([k, v]) => [k.replaceAll("_", " "), value(k, v, scene)]);
+  return Object.entries(o).filter(([k, v]) => !SKIP.has(k) && !(v == null && (FOR_SOME.has(k) || isNone(o, k)))).map(([k, v]) => [k.replaceAll("_", " "), value(k, v, scene)]);
+}
+
+/** Of a socket: it has no name, and nobody waits in line before one that does not listen. @param {Thing} o @param {string} name */
+function isNone(o, name) {
+  return /socket/.test(o.kind) && (name === "path" || (o.state !== "listening" && (name === "backlog" || name === "waiting")));
 }
 
 /** @param {string} name @param {any} v @param {Scene} scene @returns {string} */
