@@ -33,6 +33,8 @@ from labkit.scene import (
     Other,
     Pipe,
     Scene,
+    UnixSocket,
+    Wait,
 )
 from labkit.waits import judge
 
@@ -205,6 +207,20 @@ def test_a_wait_goes_along_the_lines_to_whoever_could_end_it() -> None:
     assert [line.awaited for line in lines] == [not line.active for line in lines]
     alone = process(P, "a", reading(3, "pipe-1"), {3: ("pipe-1", "r"), 4: ("pipe-1", "w")})
     assert all(line.dead for line in sketch(judge(scene(alone))).lines)
+
+
+def test_who_waits_at_one_end_of_a_connection_waits_for_whoever_has_the_other() -> None:
+    ends = {3: ("s-1", "rw"), 4: ("s-2", "rw")}
+    waiting = process(P, "a", Blocked("recv", 3, "s-1", timed=False), ends)
+    one, other = (
+        UnixSocket(id=id, kind="unix-socket", name=id, peer=peer)
+        for id, peer in (("s-1", "s-2"), ("s-2", "s-1"))
+    )
+    wait = Wait(pid=P, tid=P, object="s-1", for_=(P, C))
+    lines = sketch(Scene((waiting, process(C, "b", None, ends)), (one, other), waits=(wait,))).lines
+    assert {(line.start, line.end) for line in lines if line.awaited} == {("p10", "o1"), ("p11", "o1")}
+    assert [(line.start, line.end) for line in lines if line.active] == [("p10", "o0")]
+    assert not [line for line in lines if line.stroke == "waits"]
 
 
 @pytest.mark.skipif(not shutil.which("dot"), reason="graphviz is not installed")

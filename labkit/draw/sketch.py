@@ -219,21 +219,18 @@ def _with_waits(lines: list[Line], scene: Scene, shown: dict[str, str], dead: se
 
 
 def _along(wait: Wait, pid: int, lines: list[Line], scene: Scene, shown: dict[str, str]) -> list[Line]:
-    """The lines by which this process could end the wait: of a pipe, those at its other side."""
+    """The lines by which this process could end the wait: at the other end of a connection, at the other
+    side of a pipe."""
     object = scene.object(wait.object or "")
-    ids = {object.id, getattr(object, "peer", None)} if object else set()
-    ends = {shown[id] for id in ids if id in shown}
     me, it = f"p{wait.pid}", f"p{pid}"
-    asleep = [line for line in lines if line.active and me in _both(line) and ends & _both(line)]
-    into = {line.end in ends for line in asleep}
-    return [
-        line
-        for line in lines
-        if it in _both(line)
-        and ends & _both(line)
-        and line not in asleep
-        and not (isinstance(object, Pipe) and (line.end in ends) in into)
-    ]
+    for id in (getattr(object, "peer", None), wait.object):
+        end = shown.get(id or "", "")
+        asleep = [line for line in lines if line.active and {me, end} <= _both(line)]
+        same = {line.end == end for line in asleep} if isinstance(object, Pipe) else set()
+        able = [line for line in lines if {it, end} <= _both(line) and line not in asleep]
+        if found := [line for line in able if (line.end == end) not in same]:
+            return found
+    return []
 
 
 def _both(line: Line) -> set[str]:

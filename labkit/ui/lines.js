@@ -46,9 +46,9 @@ function makeAnchors(links, processes, boxOf) {
     const key = `${box.key} ${sideOf(link, box, from)}`;
     meeting.set(key, [...(meeting.get(key) ?? []), { link, from }]);
   }
-  /** @type {Map<string, number>} */
-  const ranks = new Map();
-  for (const group of meeting.values()) spread(group, boxOf, anchors, ranks);
+  /** @type {Map<string, string[]>} */
+  const tracks = new Map();
+  for (const group of meeting.values()) spread(group, boxOf, anchors, tracks);
   return anchors;
 }
 
@@ -76,24 +76,25 @@ function kind(box) {
   return box.objects[0].kind;
 }
 
-/** @param {{link: Link, from: ProcessBox}[]} group @param {Map<string, ObjectBox>} boxOf @param {Map<string, Anchor>} anchors @param {Map<string, number>} ranks  how many lines go around each box already */
-function spread(group, boxOf, anchors, ranks) {
+/** @param {{link: Link, from: ProcessBox}[]} group @param {Map<string, ObjectBox>} boxOf @param {Map<string, Anchor>} anchors @param {Map<string, string[]>} tracks  around each box, one for the lines to each of its sides */
+function spread(group, boxOf, anchors, tracks) {
   group.sort((a, b) => a.from.y - b.from.y);
   const straight = group.filter((g) => sideOf(g.link, /** @type {ObjectBox} */ (boxOf.get(g.link.object)), g.from) === g.from.side);
+  const slots = straight.length + (straight.length < group.length ? 1 : 0);
   group.forEach(({ link, from }) => {
     const box = /** @type {ObjectBox} */ (boxOf.get(link.object));
     const side = sideOf(link, box, from);
     const under = side !== from.side;
-    const all = under ? group.filter((g) => !straight.some((s) => s.link === g.link)) : straight;
-    const place = all.findIndex((g) => g.link === link);
-    const rank = ranks.get(box.key) ?? 0;
-    if (under) ranks.set(box.key, rank + 1);
+    const known = tracks.get(box.key) ?? [];
+    if (under && !known.includes(side)) known.push(side);
+    tracks.set(box.key, known);
+    const rank = Math.max(0, known.indexOf(side));
     const body = box.height - OBJECT.title - (box.objects[0].notes?.length ? 18 : 0);
     const isTube = kind(box) === "pipe" || kind(box) === "fifo";
     const middle = box.y + OBJECT.title + (isTube ? TUBE_MIDDLE : body / 2);
-    const step = Math.min(13, (body - 16) / Math.max(1, group.length));
-    const n = under ? straight.length + place : place;
-    const y = middle + (n - (group.length - 1) / 2) * step;
+    const step = Math.min(13, (body - 16) / Math.max(1, slots));
+    const n = under ? straight.length : straight.findIndex((g) => g.link === link);
+    const y = middle + (n - (slots - 1) / 2) * step;
     anchors.set(keyOf(link), { x: side === "left" ? box.x : box.x + box.width, y, side, under, rank, top: box.y });
   });
 }
@@ -170,7 +171,7 @@ function aroundBelow(port, anchor, box, leave) {
   return [{ x: near, y: port.y }, { x: near, y: below }, { x: far, y: below }, { x: far, y: anchor.y }];
 }
 
-/** Waits run along the lines that are there: out to the object, and on to whoever could end them. @param {Scene} scene @param {Line[]} lines */
+/** Waits run along the lines that are there: out to the object, and on to whoever could end them, at the other end of a connection. @param {Scene} scene @param {Line[]} lines */
 function markWaits(scene, lines) {
   for (const wait of scene.waits) {
     if (!wait.object) continue;
@@ -178,7 +179,8 @@ function markWaits(scene, lines) {
     const peer = scene.objects.find((o) => o.id === wait.object)?.peer;
     if (out) mark(out, "waits", isDead(scene, wait.pid, wait.pid));
     for (const pid of wait.for ?? []) {
-      const line = lines.find((l) => l.pid === pid && (l.object === wait.object || l.object === peer) && l !== out && fits(l, out));
+      const able = (/** @type {string | null | undefined} */ id) => lines.find((l) => l.pid === pid && l.object === id && l !== out && fits(l, out));
+      const line = (peer && able(peer)) || able(wait.object);
       if (line) mark(line, "awaited", isDead(scene, wait.pid, pid));
     }
   }

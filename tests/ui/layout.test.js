@@ -84,6 +84,20 @@ test("a pipe whose ends are on both sides is turned once it is known which way i
   assert.equal(second.objects.find((o) => o.key === "pipe-2")?.flow, "left");
 });
 
+test("who waits at one end of a connection waits for the other end, also of those who hold both; what goes around shares a track", () => {
+  const ends = [{ fd: 3, object: "s-1", mode: "rw", flags: [] }, { fd: 4, object: "s-2", mode: "rw", flags: [] }];
+  const one = (/** @type {number} */ pid) => ({ ...scenes.pipe.processes[0], pid, descriptors: ends, blocked: pid === 1 ? { call: "recv", fd: 3, object: "s-1", on: [] } : null });
+  const socket = (/** @type {string} */ id, /** @type {string} */ peer) => ({ id, peer, kind: "unix-socket", name: id, notes: [] });
+  const scene = { ...emptyScene(), processes: [1, 2, 3, 4, 5].map(one), objects: [socket("s-1", "s-2"), socket("s-2", "s-1")], waits: [{ pid: 1, tid: 1, object: "s-1", for: [1, 2, 3, 4, 5] }] };
+  const { lines, objects } = layout(scene);
+  assert.deepEqual(lines.filter((l) => l.waits).map((l) => `${l.pid} ${l.object} ${l.waits}`).sort(),
+    ["1 s-1 waits", "1 s-2 awaited", "2 s-2 awaited", "3 s-2 awaited", "4 s-2 awaited", "5 s-2 awaited"]);
+  const [box] = objects;
+  const runs = lines.flatMap((l) => [...l.path.matchAll(/(\S+) (\S+) L(\S+) (\S+)/g)].filter((m) => m[2] === m[4] && Math.abs(Number(m[3]) - Number(m[1])) > box.width / 2));
+  const deepest = Math.max(...runs.map((m) => Number(m[4]) - box.y - box.height));
+  assert.equal(deepest, 17, "two tracks, clear of what stands below");
+});
+
 test("in a film everything has its place from the first frame", () => {
   const a = { ...scenes.pipe, processes: scenes.pipe.processes.slice(0, 1) };
   const memory = settledMemory(union([a, scenes.pipe]), [a, scenes.pipe]);
