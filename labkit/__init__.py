@@ -4,6 +4,7 @@ A map of the package. Data flows down this list, and a module imports only from 
 before it (`tests/test_layers.py` sees to that):
 
     kernel/        the only code that touches the Linux kernel; one file per interface
+    limits.py      what a machine would not show; pure data
     scene.py       one frozen picture of some processes and all they share; pure data
     words.py       how calls, amounts and names are said; pure
     waits/         a Scene -> who waits for whom, and which waits can never end; pure

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from labkit.scene import Limit
+from labkit.limits import Limit
 from labkit.words import signal_name
 
 VERSION = 1

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, TypeAlias
 
 from labkit.errors import LabError
+from labkit.limits import Limit as Limit
 
 VERSION = 1
 
@@ -392,14 +393,6 @@ class Wait:
 @dataclass(frozen=True, slots=True)
 class Deadlock:
     processes: tuple[int, ...]
-    because: str
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """Something this machine would not show, and why."""
-
-    what: str
     because: str
 
 

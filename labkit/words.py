@@ -5,8 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import unicodedata
+from typing import TYPE_CHECKING
 
-from labkit.scene import Blocked, Scene
+if TYPE_CHECKING:
+    from labkit.scene import Blocked, Scene
 
 READS = frozenset({"read", "readv", "pread", "preadv", "preadv2", "recv", "recvfrom", "recvmsg", "recvmmsg"})
 WRITES = frozenset(

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from dataclasses import replace
 from math import comb
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import sysv_ipc
@@ -15,6 +18,8 @@ from stage import c, explored, outputs, python, shell
 import labkit
 from labkit.camera import replay
 from labkit.exploration import Exploration
+from labkit.explore import Options as Bounds
+from labkit.explore import explore
 from labkit.explore.workers import Worker
 from labkit.kernel.private import can_be_separate
 
@@ -243,6 +248,19 @@ def test_a_bound_is_kept_and_said():
     assert [limit.because for limit in found.limits] == ["Stopped after 5, as asked."]
 
 
+def test_one_may_look_at_what_was_found_so_far_and_stop():
+    seen = []
+
+    def look(found):
+        seen.append((found.schedules, found.complete, sum(outcome.count for outcome in found.outcomes)))
+        if found.schedules == 6:
+            raise StopIteration
+
+    with pytest.raises(StopIteration):
+        explore([c("race", "2", "2")], Bounds(jobs=1, looks=(1, 4, 6, 8)), on_look=look)
+    assert seen == [(1, False, 1), (4, False, 4), (6, False, 6)]
+
+
 def test_an_endless_program_is_said_not_to_end():
     found = explored(shell("while :; do :; done"), seconds=1.0)
     assert not found.complete
@@ -283,23 +301,26 @@ def test_an_exploration_survives_json():
     assert again.known == found.known
 
 
-def test_a_warm_interpreter_and_a_fresh_one_give_the_same(monkeypatch):
+def test_a_warm_interpreter_and_a_fresh_one_give_the_same(monkeypatch, tmp_path):
+    """Also where a module of the program's own has the name of one that is usually there already."""
     from labkit.explore import runner
 
+    (tmp_path / "json.py").write_text("print('my own')")
     program = python(
-        "import mmap, os, sys\n"
+        "import json, mmap, os, socket, sys, threading\n"
         "memory = mmap.mmap(-1, 4096)\n"
         "child = os.fork()\n"
         "value = memory[0]; os.sched_yield(); memory[0] = value + 1\n"
         "if child == 0: os._exit(0)\n"
         "os.wait(); print(memory[0], sys.argv, __name__, sys.stdin.read())\n"
     )
+    program = replace(program, cwd=str(tmp_path))
     assert runner.can_be_warmed(program)
     warm = explored(program)
     monkeypatch.setattr(runner, "can_be_warmed", lambda command: False)
     fresh = explored(program)
     assert (fresh.schedules, outputs(fresh)) == (warm.schedules, outputs(warm))
-    assert set(outputs(warm)) == {f"{n} ['program'] __main__" for n in (1, 2)}
+    assert set(outputs(warm)) == {f"my own\n{n} ['program'] __main__" for n in (1, 2)}
 
 
 PIPES = {
@@ -377,6 +398,13 @@ LONG = {
     "a lock": "lock = threading.Lock(); lock.acquire(); assert not lock.acquire(timeout=1000)",
     "a signal": "assert signal.sigtimedwait([signal.SIGUSR1], 1000) is None",
 }
+
+
+def test_what_goes_to_dev_null_could_go_at_any_time():
+    talk = "[os.write(nowhere, b'a word') for _ in range(9)]"
+    source = f"import os\nnowhere = os.open('/dev/null', 1)\nif os.fork() == 0: {talk}; os._exit(0)\n{talk}\n"
+    found = explored(python(source), most=50)
+    assert (found.schedules, found.complete) == (1, True)
 
 
 @pytest.mark.parametrize("wait", LONG)
@@ -467,6 +495,27 @@ for kind, command in ((Spawner, Command(("/bin/true",))), (Warm, python("pass"))
         pass
     starter.close()
 """
+
+
+def test_a_worker_that_is_told_to_end_while_it_leaves_ends_what_it_has_started(monkeypatch):
+    """Its pipe has ended, and SIGTERM comes before it can be ignored."""
+    from labkit.explore import workers
+
+    def too_late(number, action):
+        if action == signal.SIG_IGN:
+            raise SystemExit
+
+    closed = []
+    runner = SimpleNamespace(close=lambda: closed.append(True))
+    ours, theirs = workers.Pipe()
+    ours.close()
+    monkeypatch.setattr(workers, "die_with_parent", lambda: None)
+    monkeypatch.setattr(os, "sched_setaffinity", lambda pid, cpus: None)
+    monkeypatch.setattr(signal, "signal", too_late)
+    with pytest.raises(SystemExit):
+        workers._serve(runner, 0, theirs, os.getppid(), False)
+    theirs.close()
+    assert len(closed) == 2
 
 
 def test_no_program_can_reach_into_what_starts_it():

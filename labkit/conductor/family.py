@@ -6,7 +6,7 @@ from labkit.conductor import quiet
 from labkit.conductor.limits import limit_of_program
 from labkit.conductor.tasks import READY, Image, Led, Pending, Task, Witness
 from labkit.kernel import peek, ptrace
-from labkit.scene import Limit
+from labkit.limits import Limit
 
 
 class Family:

@@ -15,7 +15,7 @@ import os
 import stat
 
 from labkit.conductor.tasks import Made
-from labkit.scene import Limit
+from labkit.limits import Limit
 
 FOREIGN = Limit("some calls", "A 32-bit program took part; its calls were not followed.")
 FILTERED = Limit("some calls", "A program filters its calls (seccomp); those it refuses were not seen.")

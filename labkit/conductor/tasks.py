@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass, field
-from typing import Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from labkit.kernel.calls import CALLS, Call
 from labkit.kernel.numbers import number
-from labkit.scene import Blocked
+
+if TYPE_CHECKING:
+    from labkit.scene import Blocked
 
 State: TypeAlias = Literal[
     "unborn",  # made, not yet at its first stop

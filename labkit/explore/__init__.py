@@ -32,17 +32,21 @@ class Options:
     """Workers; None: one for each processor."""
     points: int = 2000
     """The most points in one schedule."""
+    looks: tuple[int, ...] = ()
+    """After so many schedules one may look at what was found so far."""
 
 
 def explore(
     commands: Sequence[Command],
     options: Options | None = None,
-    on_progress: Callable[[int, int], None] | None = None,
+    on_progress: Callable[[int, int], None] = lambda done, waiting: None,
+    on_look: Callable[[Exploration], None] = lambda found: None,
 ) -> Exploration:
     """Run these programs under every schedule. Call it in a process with one thread, as a film is made.
 
-    `on_progress` is told how many schedules are done, and how many are known to be waiting.
+    `on_progress` is told how many schedules are done, and how many are known to be waiting; `on_look` gets
+    what was found so far after each of the numbers of schedules that the options name.
     """
     from labkit.explore.search import Search
 
-    return Search(commands, options or Options(), on_progress or (lambda done, waiting: None)).run()
+    return Search(commands, options or Options(), on_progress, on_look).run()

@@ -26,8 +26,9 @@ EVERYTHING: Footprint = frozenset({"*"})
 NOTHING: Footprint = frozenset()
 OUTPUT: Footprint = frozenset({"output"})
 
+_BYTES = ("read", "pread64", "readv", "preadv", "write", "pwrite64", "writev", "pwritev")
 _FDS: dict[str, tuple[int, ...]] = {
-    **dict.fromkeys(("read", "pread64", "readv", "preadv", "write", "pwrite64", "writev", "pwritev"), (0,)),
+    **dict.fromkeys(_BYTES, (0,)),
     **dict.fromkeys(("lseek", "flock", "ftruncate", "fallocate", "fsync", "fdatasync", "fcntl"), (0,)),
     **dict.fromkeys(("mq_timedsend", "mq_timedreceive", "mq_getsetattr", "vmsplice"), (0,)),
     **dict.fromkeys(("sendfile", "tee"), (0, 1)),
@@ -53,6 +54,7 @@ _UNNOTICED = tuple(
     for name in ("[eventfd]", "[timerfd]", "[signalfd]", "[eventpoll]", "[pidfd]", "[landlock-ruleset]")
 )
 """What nobody misses when it is closed: no other end hears of it."""
+_NULL = os.makedev(1, 3)
 _OUT_OF_BAND = 1
 
 
@@ -92,7 +94,15 @@ def is_private(task: Task, call: Made) -> bool:
         return _is_private_fd(task.process.pid, signed32(call.args[_CLOSES[call.name]]))
     if call.name in _GETS:
         return call.args[0] & 0xFFFFFFFF == 0
-    return False
+    return call.name in _BYTES and _is_null(task.process.pid, signed32(call.args[0]))
+
+
+def _is_null(pid: int, fd: int) -> bool:
+    """True for /dev/null, where nothing comes from, and where nothing that goes there is seen again."""
+    try:
+        return os.stat(f"/proc/{pid}/fd/{fd}").st_rdev == _NULL
+    except OSError:
+        return False
 
 
 def _is_private_fd(pid: int, fd: int) -> bool:

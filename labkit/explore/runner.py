@@ -10,15 +10,13 @@ from labkit.conductor import Conductor, TimeUp, TooMuchOutput
 from labkit.conductor.leftovers import Leftovers
 from labkit.conductor.limits import TIMERS
 from labkit.conductor.outputs import Outputs
-from labkit.decode.still import why_stuck
 from labkit.exploration import Outcome
 from labkit.explore import Options
 from labkit.explore.footprint import Footprint
 from labkit.explore.schedule import HURRIES, Decision, Notice, Noticed, NotRepeatable, Redundant, Run, TooLong
 from labkit.explore.warm import Spawner, Warm, can_be_warmed
+from labkit.limits import Limit
 from labkit.programs import Command
-from labkit.scene import Limit
-from labkit.xray import XRay
 
 
 @dataclass(slots=True)
@@ -122,7 +120,7 @@ class Runner:
             except TooLong:
                 ending = f"still running after {self.options.points} points"
             if run.stuck:
-                deadlock = why_stuck(XRay(), conductor)
+                deadlock = _why_stuck(conductor)
             alive = {p.pid for p in conductor.processes if p.alive}
         watcher.finish()
         tried.shared_names, tried.elsewhere = watcher.leftovers.named, watcher.leftovers.elsewhere
@@ -132,6 +130,14 @@ class Runner:
         if tried.notice is None and tried.differs is None and not tried.redundant:
             tried.outcome = _outcome(conductor, run, alive, deadlock, watcher.left, ending)
         return tried
+
+
+def _why_stuck(conductor: Conductor) -> str:
+    """Most programs never come here, and what draws X-rays takes longer to import than they run."""
+    from labkit.decode.still import why_stuck
+    from labkit.xray import XRay
+
+    return why_stuck(XRay(), conductor)
 
 
 class _Watcher:

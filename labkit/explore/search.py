@@ -6,6 +6,7 @@ import multiprocessing.connection as connections
 import os
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from labkit.conductor.limits import UNSEEN
@@ -16,8 +17,8 @@ from labkit.explore.runner import Branch, Runner, Tried
 from labkit.explore.schedule import Decision, Notice
 from labkit.explore.workers import Worker
 from labkit.kernel.private import can_be_separate
+from labkit.limits import Limit
 from labkit.programs import Command
-from labkit.scene import Limit
 
 
 class _Meeting(Exception):
@@ -28,10 +29,14 @@ class Search:
     """All prefixes, until none is left or a bound is met."""
 
     def __init__(
-        self, commands: Sequence[Command], options: Options, on_progress: Callable[[int, int], None]
+        self,
+        commands: Sequence[Command],
+        options: Options,
+        on_progress: Callable[[int, int], None],
+        on_look: Callable[[Exploration], None],
     ) -> None:
         self.options = options
-        self.on_progress = on_progress
+        self.on_progress, self.on_look = on_progress, on_look
         self.runner = Runner(commands, options)
         self.known: frozenset[Notice] = frozenset()
         self.found = Exploration(exhaustive=options.exhaustive)
@@ -50,10 +55,13 @@ class Search:
         finally:
             self.runner.close()
             os.sched_setaffinity(0, processors)
-        self.found.outcomes = sorted(self.outcomes.values(), key=lambda o: (-o.count, o.key))
+        self.found.outcomes = self._in_order()
         self.found.known = self.known
         self.found.limits += self.notes
         return self.found
+
+    def _in_order(self) -> list[Outcome]:
+        return sorted(self.outcomes.values(), key=lambda o: (-o.count, o.key))
 
     def _search(self, processors: list[int]) -> None:
         started = time.monotonic()
@@ -179,6 +187,8 @@ class Search:
             known.count += 1
             if (len(outcome.schedule), outcome.schedule) < (len(known.schedule), known.schedule):
                 known.schedule, known.steps = outcome.schedule, outcome.steps
+        if self.found.schedules in self.options.looks:
+            self.on_look(replace(self.found, outcomes=self._in_order()))
 
     def _over(self, started: float) -> bool:
         options = self.options

@@ -61,6 +61,14 @@ def _serve(runner: Runner, cpu: int, pipe: Any, parent: int, apart: bool) -> Non
     if apart:
         separate()
     try:
+        _work(runner, pipe)
+    finally:
+        runner.close()
+
+
+def _work(runner: Runner, pipe: Any) -> None:
+    """Until the pipe ends or SIGTERM comes: whichever is first, the other may come while one leaves."""
+    try:
         while True:
             branch, known = pipe.recv()
             pipe.send(_attempted(runner, branch, known))
@@ -68,7 +76,6 @@ def _serve(runner: Runner, cpu: int, pipe: Any, parent: int, apart: bool) -> Non
         return
     finally:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # leaving already: what is led is ended in peace
-        runner.close()
 
 
 def _attempted(runner: Runner, branch: Branch, known: frozenset[Notice]) -> Tried | Exception:

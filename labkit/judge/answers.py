@@ -39,6 +39,8 @@ PROGRAM = "your program"
 CELL = "your cell"
 MOST_SEEN = 16
 """More processes than these make no picture that anybody could read."""
+LOOKS = 1, 4, 16, 64, 256
+"""Schedules of an exploration after which one looks at what was found so far."""
 FIRST_LOOK = 0.05
 """Seconds of silence after which an answer is looked at for the first time: is it in a deadlock?"""
 
@@ -183,24 +185,36 @@ class Answer:
         return running
 
     def explore(
-        self, *programs: str, language: str | None = None, most: int = 2000, seconds: float = 5
+        self,
+        *programs: str,
+        language: str | None = None,
+        most: int = 2000,
+        seconds: float = 5,
+        look: Callable[[Exploration], object] = lambda found: None,
     ) -> Exploration:
         """Every outcome of these programs (the cell itself, when none is given), over every schedule.
 
         So that nobody gets by without marks, a check adds to the cell what is to be protected: a `step()`
-        of its own, say, that yields between its load and its store.
+        of its own, say, that yields between its load and its store. `look` is shown now and then what was
+        found so far: when it fails, the rest need not be tried.
         """
         named = [
             (f"program {n}" if len(programs) > 1 else PROGRAM, text) for n, text in enumerate(programs, 1)
         ]
         job: dict[str, Any] = {"programs": named or [(PROGRAM, self.text)]}
         job |= {"language": language or self.language}
-        job |= {"most": most, "seconds": seconds, "limits": self._limits}
+        job |= {"most": most, "seconds": seconds, "limits": self._limits, "looks": LOOKS}
         exploring = self._cage.explore(job)
         over: list[bool] = []
         self.listen(exploring.fd, select.POLLIN, lambda: over.append(True) if not exploring.read() else None)
+
+        def looked() -> bool:
+            for found in exploring.so_far():
+                look(Exploration.from_dict(found))
+            return bool(over)
+
         try:
-            self.wait(lambda: bool(over))
+            self.wait(looked)
             found = exploring.result()
         except TimeUp:
             fail(

@@ -25,7 +25,7 @@ from labkit.errors import LabError, Vanished
 from labkit.judge import folders
 from labkit.judge.exploring import Exploring
 from labkit.judge.folders import Folders
-from labkit.judge.sandbox import PACKAGE, SECCOMP_FD, Wall, seccomp_filter
+from labkit.judge.sandbox import PACKAGE, SECCOMP_FD, Wall, libraries, seccomp_filter
 from labkit.judge.watch import Watch
 from labkit.judge.witness import Witness
 from labkit.kernel import proc, remains, syscalls
@@ -114,7 +114,7 @@ class Cage:
     def _start(self, control: int) -> subprocess.Popen[bytes]:
         null = subprocess.DEVNULL
         with _built(self.wall) as (prefix, fds):
-            argv = [*prefix, sys.executable, "-IS", NURSERY, str(control), *_libraries()]
+            argv = [*prefix, sys.executable, "-IS", NURSERY, str(control), *libraries()]
             fds = [control, *fds]
             return subprocess.Popen(
                 argv, stdin=null, stdout=null, stderr=null, pass_fds=fds, start_new_session=True, cwd="/",
@@ -276,11 +276,6 @@ def _built(wall: Wall) -> Iterator[tuple[list[str], list[int]]]:
         yield [str(fd) if word == SECCOMP_FD else word for word in wall.argv], [fd]
     finally:
         os.close(fd)
-
-
-def _libraries() -> list[str]:
-    """Where an answer's imports are looked for, besides Python's own library: found once, here, by us."""
-    return [path for path in sys.path if path.endswith("-packages")] + [str(PACKAGE.parent)]
 
 
 def _environment() -> dict[str, str]:

@@ -24,7 +24,7 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import LabError
@@ -45,15 +45,18 @@ class Exploring:
     """A conductor at work. One owner: the answer that started it."""
 
     def __init__(self, argv: Sequence[str], fds: Sequence[int], job: dict[str, Any]) -> None:
+        from labkit.judge import sandbox
+
         self.fd, theirs = os.pipe()
-        command = [*argv, sys.executable, "-m", "labkit.judge.exploring", str(theirs)]
+        python = [sys.executable, "-S", "-m", "labkit.judge.exploring"]
+        command = [*argv, *python, str(theirs), *sandbox.libraries()]
         null = subprocess.DEVNULL
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=null, stderr=null, pass_fds=[theirs, *fds], cwd="/",
             start_new_session=True, env=_environment(),
         )  # fmt: skip
         os.close(theirs)
-        self.said = bytearray()
+        self._said = bytearray()
         assert self._process.stdin is not None
         with self._process.stdin as stdin:
             stdin.write(json.dumps(job).encode())
@@ -61,13 +64,19 @@ class Exploring:
     def read(self) -> bool:
         """Take in what the conductor says; False at the end."""
         piece = os.read(self.fd, 65536)
-        self.said += piece
+        self._said += piece
         return bool(piece)
+
+    def so_far(self) -> Iterator[dict[str, Any]]:
+        """What it said meanwhile of what it has found, each once."""
+        while len(lines := self._said.split(b"\n", 1)) > 1 and b'"so far"' in lines[0][:20]:
+            self._said = lines[1]
+            yield json.loads(lines[0])["so far"]
 
     def result(self) -> dict[str, Any]:
         """What it said in the end."""
         try:
-            found: dict[str, Any] = json.loads(self.said)
+            found: dict[str, Any] = json.loads(self._said)
             return found
         except ValueError:
             return {"problem": "the exploration was ended from inside"}
@@ -79,7 +88,7 @@ class Exploring:
 
 
 def _environment() -> dict[str, str]:
-    from labkit.judge.sandbox import PACKAGE
+    from labkit.judge.sandbox import PACKAGE  # not above: a conductor needs none of it, and starts often
 
     kept = {name: os.environ[name] for name in ("PATH", "LABKIT_SCOPE") if name in os.environ}
     return kept | {"LANG": "C.UTF-8", "HOME": "/tmp", "PYTHONPATH": str(PACKAGE.parent)}
@@ -93,21 +102,23 @@ def main() -> None:
     syscalls.die_with_parent(signal.SIGKILL)
     syscalls.clear_ambient()
     syscalls.become_subreaper()
+    sys.path += sys.argv[2:]  # it runs with `python -S`, which is faster
     report = os.fdopen(int(sys.argv[1]), "w")
     os.set_inheritable(report.fileno(), False)
     job = json.load(sys.stdin)
     for name, most in job["limits"].items():
         resource.setrlimit(getattr(resource, name), (most, most))
-    said: dict[str, Any]
+
+    def say(word: str, what: Any) -> None:
+        print(json.dumps({word: what}), file=report, flush=True)
+
     try:
-        said = {"exploration": _explored(job).to_dict()}
+        say("exploration", _explored(job, lambda found: say("so far", found.to_dict())).to_dict())
     except LabError as error:
-        said = {"problem": str(error)}
-    json.dump(said, report)
-    report.flush()
+        say("problem", str(error))
 
 
-def _explored(job: dict[str, Any]) -> Exploration:
+def _explored(job: dict[str, Any], on_look: Callable[[Exploration], None]) -> Exploration:
     from labkit import names
     from labkit.explore import Options, explore
     from labkit.programs import c, python, shell
@@ -116,7 +127,8 @@ def _explored(job: dict[str, Any]) -> Exploration:
     folder = os.path.join(names.folder(), FOLDER)
     os.makedirs(folder, exist_ok=True)
     commands = [make(text, name=name, label="your cell", cwd=folder) for name, text in job["programs"]]
-    return explore(commands, Options(most=job["most"], seconds=job["seconds"], jobs=1))
+    options = Options(most=job["most"], seconds=job["seconds"], jobs=1, looks=tuple(job["looks"]))
+    return explore(commands, options, on_look=on_look)
 
 
 if __name__ == "__main__":

@@ -33,11 +33,11 @@ from labkit.kernel.numbers import AUDIT_ARCH, MACHINE, number
 from labkit.reports import printable
 
 if TYPE_CHECKING:
-    from labkit.exploration import Outcome
+    from labkit.exploration import Exploration, Outcome
     from labkit.judge.answers import Answer
 
-MOST = 60, 1500
-"""Schedules after which an exploration stops. A few are enough to find most mistakes."""
+MOST = 1500
+"""Schedules after which an exploration stops."""
 SECONDS = 40
 """The longest that one schedule may take, on a busy machine too."""
 SHOWN = 16
@@ -116,13 +116,17 @@ def stories(
 
 def _told(answer: Answer, text: str, names: Sequence[str], check: Callable[[Story], object]) -> list[Story]:
     """An exploration as stories, the short ones first; all of them have been checked."""
-    for most in MOST:
-        found = answer.explore(text, language="python", most=most, seconds=SECONDS)
+
+    def look(found: Exploration) -> list[Story]:
         stories = sorted((_story(outcome, names) for outcome in found.outcomes), key=_brevity)
         for story in stories:
             check(story)
-        if found.complete:
-            return stories
+        return stories
+
+    found = answer.explore(text, language="python", most=MOST, seconds=SECONDS, look=look)
+    stories = look(found)
+    if found.complete:
+        return stories
     because = "; ".join(limit.because for limit in found.limits)
     return fail(f"Not every order could be tried. {because}".strip())
 

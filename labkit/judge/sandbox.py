@@ -201,6 +201,11 @@ def _chain(path: str) -> list[str]:
     return found
 
 
+def libraries() -> list[str]:
+    """Where an answer's imports are looked for, besides Python's own library: found once, here, by us."""
+    return [path for path in sys.path if path.endswith("-packages")] + [str(PACKAGE.parent)]
+
+
 # --- system calls that an answer has no use for -----------------------------------------------------
 
 SECCOMP_FD = "{seccomp}"
