@@ -103,11 +103,12 @@ class Supervisor:
         terminal: bool = False,
         timeout: float | None = None,
         other_user: bool = False,
-        whole: bool = False,
+        records: bool = False,
     ) -> Program:
         """Start a program. `on_output(program, 1 or 2, bytes)` is called in a background thread.
 
-        Of very much output it is told the beginning and the end, unless it wants the `whole`.
+        Of very much output it is told the beginning and the end. `records`: the program is one of ours that
+        records others; of that it is told all.
         """
         number = next(self._numbers)
         program = Program(self, number, command, self._free_name(command.name))
@@ -124,7 +125,7 @@ class Supervisor:
             "stdin": "text" if stdin is not None else "terminal" if terminal else "nothing",
             "timeout": timeout,
             "other_user": other_user,
-            "whole": whole,
+            "records": records,
             "output": os.path.join(names.folder(), "output", f"{number}.txt"),
         }
         self.ask(order, (stdin or "").encode())

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+import time
 
 from stage import c
 from test_cli_film import labkit
@@ -38,6 +42,17 @@ def test_an_outcome_is_filmed(tmp_path):
     done = labkit("explore", "--outcome", "2", "-o", file, "--", *c("semaphores", "crossed").argv)
     assert done.returncode == 1
     assert Film.load(file).scenes[-1].deadlocks
+
+
+def test_what_programs_made_goes_when_the_search_is_ended(tmp_path):
+    fifo = tmp_path / "fifo"
+    command = ["sh", "-c", f"mkfifo {fifo}; while :; do :; done"]
+    with subprocess.Popen([sys.executable, "-m", "labkit", "explore", "--", *command]) as search:
+        while not fifo.exists():
+            time.sleep(0.01)
+        search.terminate()
+    assert search.returncode == 128 + signal.SIGTERM
+    assert not fifo.exists()
 
 
 def test_wrong_usage_is_status_2_and_one_line():

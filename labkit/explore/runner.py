@@ -94,7 +94,7 @@ class Runner:
         conductor.hurries = HURRIES
         conductor.on_call = watcher.leftovers.before
         conductor.on_done = watcher.leftovers.after
-        with conductor:
+        with watcher, conductor:
             run = Run(
                 conductor,
                 branch.prefix,
@@ -122,7 +122,6 @@ class Runner:
             if run.stuck:
                 deadlock = _why_stuck(conductor)
             alive = {p.pid for p in conductor.processes if p.alive}
-        watcher.finish()
         tried.shared_names, tried.elsewhere = watcher.leftovers.named, watcher.leftovers.elsewhere
         if conductor.armed:
             conductor.tell(TIMERS)
@@ -147,7 +146,10 @@ class _Watcher:
         self.leftovers = Leftovers()
         self.left: list[str] = []
 
-    def finish(self) -> None:
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, *_: object) -> None:
         remaining = self.leftovers.remaining()
         self.left = sorted(left.in_words() for left in remaining)
         for left in remaining:

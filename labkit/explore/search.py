@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import multiprocessing.connection as connections
 import os
+import signal
+import sys
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -51,7 +55,8 @@ class Search:
         processors = os.sched_getaffinity(0)
         os.sched_setaffinity(0, {own_processor()})
         try:
-            self._search(sorted(processors))
+            with _sigterm_unwinds():
+                self._search(sorted(processors))
         finally:
             self.runner.close()
             os.sched_setaffinity(0, processors)
@@ -209,6 +214,19 @@ class Search:
         limit = Limit("every outcome", because)
         if limit not in self.found.limits:
             self.found.limits.append(limit)
+
+
+@contextlib.contextmanager
+def _sigterm_unwinds() -> Iterator[None]:
+    """SIGTERM, too, ends it so that what the programs made is removed on the way."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former = signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, former)
 
 
 def _difference(one: Outcome | None, other: Outcome | None) -> str:

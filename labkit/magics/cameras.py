@@ -245,7 +245,7 @@ def _run(order: str, result: str, on_line: Callable[[str], None]) -> str:
     command = Command(
         (sys.executable, "-m", "labkit.studio", order, result), name="camera", cwd="/", env=environment
     )
-    program = supervisor.connect().start(command, on_output=heard)
+    program = supervisor.connect().start(command, on_output=heard, records=True)
     try:
         while program.wait(timeout=0.3) is None and not program.done:
             lines = "".join(said).splitlines()

@@ -105,7 +105,7 @@ class Stage(ipywidgets.VBox):  # type: ignore[misc]
         argv = (sys.executable, "-m", "labkit.studio", order, result)
         command = Command(argv, name="stage", cwd="/", env={**os.environ, "PYTHONPATH": paths})
         return supervisor.connect().start(
-            command, on_output=self._heard, on_event=self._noticed, stdin=None, terminal=True, whole=True
+            command, on_output=self._heard, on_event=self._noticed, stdin=None, terminal=True, records=True
         )
 
     def _heard(self, _program: Any, stream: int, data: bytes) -> None:

@@ -306,6 +306,7 @@ class Owner:
         self.family.kill(mark)
 
     def _end_all(self) -> None:
+        self._dismiss_recorders()
         self.kill(None)
         self.reap()
         while self.family.living():
@@ -315,6 +316,16 @@ class Owner:
             self.family.look(always=True)
         self.reap()
         self.belongings.remove()
+
+    def _dismiss_recorders(self) -> None:
+        """Whoever records programs knows what they made, and removes it if there is time."""
+        recorders = [p.pid for p in self.programs.values() if p.records]
+        for pid in recorders:
+            send(pid, signal.SIGTERM)
+            send(pid, signal.SIGCONT)
+        until = time.monotonic() + GRACE_S
+        while time.monotonic() < until and any(pid in self.family.living() for pid in recorders):
+            signal.sigtimedwait({signal.SIGCHLD}, 0.01)
 
 
 def own_folder() -> str:

@@ -21,7 +21,7 @@ class Output:
     def __init__(self, path: str, emit: Callable[[int, bytes], None], whole: bool = False) -> None:
         self.path = path
         self._whole = whole
-        """All of it is passed on: it is no learner's program, but one that tells us what happens."""
+        """All of it is passed on, however much there is."""
         self.total = 0
         self._emit = emit
         self._head: list[bytes] = []

@@ -28,11 +28,12 @@ class Program:
         self.name = name
         self.mark = order.mark
         self._tell = tell
-        self.output = Output(output, self._passed_on, order.whole)
+        self.output = Output(output, self._passed_on, whole=order.records)
         started = spawn.start(order)
         self.pid, self.session = started.pid, started.session
         self.streams = {started.stdout: 1, started.stderr: 2}
         self.stdin = started.stdin
+        self.records = order.records
         self.stdin_is_terminal = order.stdin == "terminal"
         self.tty = started.tty
         self.asking = False

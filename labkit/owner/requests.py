@@ -33,7 +33,7 @@ class Requests:
             stdin=head["stdin"],
             limits=limits.of_process(),
             other_user=head["other_user"],
-            whole=head["whole"],
+            records=head["records"],
         )
         try:
             program = Program(number, order, head["name"], head["output"], self._owner.tell)

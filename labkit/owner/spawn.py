@@ -52,8 +52,9 @@ class Order:
     """`nothing`, `text` (a pipe) or `terminal`."""
     limits: Mapping[int, int] = field(default_factory=dict)
     other_user: bool = False
-    whole: bool = False
-    """All of its output is passed on, however much there is."""
+    records: bool = False
+    """It is ours, and records programs: it tells what happens through its output, of which nothing may be
+    kept back, and removes what they made when it is asked to go."""
 
 
 @dataclass
