@@ -437,6 +437,20 @@ def test_others_is_true_when_somebody_outside_holds_an_end() -> None:
         os.close(write)
 
 
+def test_whoever_held_an_end_a_moment_ago_holds_it_no_more(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "post")
+    post = os.open(tmp_path / "post", os.O_RDWR)
+    ends = (*os.pipe(), post)
+    with subject("ready()", pass_fds=ends) as program:
+        camera = XRay()
+        before = camera.look(program.pid)
+        for end in ends:
+            os.close(end)
+        after = camera.look(program.pid)
+    seen = [[_pipe_at(scene, program.pid, fd).others for fd in ends[1:]] for scene in (before, after)]
+    assert seen == [[True, True], [False, False]]
+
+
 def test_a_pipe_whose_writers_are_all_gone_says_so() -> None:
     with subject("r, w = os.pipe(); os.close(w); ready(r=r)") as program:
         pipe = _pipe_at(xray(program.pid), program.pid, program.facts["r"])

@@ -12,7 +12,9 @@ What can be proven, and how:
 - Otherwise it is not known: None.
 
 A view that looks many times a second goes by what was seen up to a second ago, and asks anew before
-anything is claimed because of it. A single picture always asks anew.
+anything is claimed because of it. But whoever was seen to hold something is asked each time whether that
+is still so: a child that was born while others were looked at counts as an outsider, and may have ended.
+A single picture always asks anew.
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import TYPE_CHECKING
 from labkit.errors import NotVisible
 from labkit.kernel import rights
 from labkit.look import relatives
-from labkit.look.scan import KEPT_NS, Holder, Scan, carries, scan
+from labkit.look.scan import KEPT_NS, Holder, Scan, carries, identity_of, link_of, scan
 
 if TYPE_CHECKING:
     from labkit.look import Look
@@ -47,11 +49,14 @@ class Outside:
         self.may_travel = True
         """May the picture's descriptors be on their way to somebody?"""
         self._scan: Scan | None = None
+        self._kept = False
+        """Is the scan an earlier look's?"""
 
     def scan(self) -> Scan:
         """The scan that this look goes by."""
         if self._scan is None:
-            if not self.is_known():
+            self._kept = self.is_known()
+            if not self._kept:
                 last: Scan | None = self._look.recall.scan
                 self._look.recall.scan = scan(frozenset(self._look.seen), last)
             self._scan = self._look.recall.scan
@@ -69,11 +74,13 @@ class Outside:
 
     def holders(self, link: bytes) -> list[Holder]:
         """(pid, fd) of everybody outside who has something of this name: `pipe:[123]`."""
-        return self.scan().links.get(link, [])
+        found = self.scan().links.get(link, [])
+        return [one for one in found if link_of(one) == link] if self._kept else found
 
     def holders_of_file(self, identity: Hashable) -> list[Holder]:
         """The same for what has a path: `identity` is (device, inode)."""
-        return self.scan().files().get(identity, [])  # type: ignore[call-overload, no-any-return]
+        found: list[Holder] = self.scan().files().get(identity, [])  # type: ignore[call-overload]
+        return [one for one in found if identity_of(one) == identity] if self._kept else found
 
     def others(self, link: bytes, made_inside: bool) -> bool | None:
         """Does somebody outside hold this too? `made_inside`: all its sides are in the picture."""

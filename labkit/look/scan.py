@@ -55,12 +55,10 @@ class Scan:
         return self._files
 
     def _stat(self, files: dict[tuple[int, int], list[Holder]], holders: list[Holder]) -> None:
-        for pid, fd in holders:
-            try:
-                found = status(b"/proc/%d/fd/%d" % (pid, fd))
-            except OSError:
-                continue
-            files.setdefault((found.st_dev, found.st_ino), []).append((pid, fd))
+        for holder in holders:
+            identity = identity_of(holder)
+            if identity is not None:
+                files.setdefault(identity, []).append(holder)
 
     def carriers(self) -> list[bytes]:
         """The links of the outsiders' sockets in which descriptors travel."""
@@ -70,6 +68,23 @@ class Scan:
     def registered(self) -> bool:
         """Does somebody outside keep descriptors in an io_uring, where no table shows them?"""
         return any(_keeps_files(pid, fd) for pid, fd in self.links.get(b"anon_inode:[io_uring]", ()))
+
+
+def link_of(holder: Holder) -> bytes | None:
+    """The name of what it holds now; None when it holds nothing there any more."""
+    try:
+        return os.readlink(b"/proc/%d/fd/%d" % holder)
+    except OSError:
+        return None
+
+
+def identity_of(holder: Holder) -> tuple[int, int] | None:
+    """(device, inode) of what it holds now; None when it holds nothing there any more."""
+    try:
+        found = status(b"/proc/%d/fd/%d" % holder)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
 
 
 def scan(inside: frozenset[int], last: Scan | None) -> Scan:
