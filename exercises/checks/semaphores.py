@@ -309,7 +309,8 @@ def _ends(story):
     if story.deadlock:
         fail(f"In some order nobody can go on: {story.deadlock}", story.order)
     if story.ending:
-        fail(f"In some order it has no end: {story.ending}.", story.order)
+        asking = "Does somebody look again and again, instead of sleeping until it is time?"
+        fail(f"In some order it has no end: {story.ending}. {asking}", story.order)
 
 
 def _nobody_together(story):
