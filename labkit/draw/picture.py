@@ -194,7 +194,7 @@ def _line(line: Line, columns: dict[str, Seat]) -> str:
         start, end, heads = end, start, heads.replace("forward", "back")
     facts = [f'color="{colour}"', f'fontcolor="{colour}"', f"dir={heads}"]
     if line.label:
-        facts.append(f"label={_beside(line.label)}")
+        facts.append(f"label={_beside(line.label, columns[start] == columns[end])}")
     if line.stroke == "waits" or (line.awaited and not line.dead):
         facts.append("style=dashed")
     elif line.stroke == "memory":
@@ -204,9 +204,13 @@ def _line(line: Line, columns: dict[str, Seat]) -> str:
     return f"{start} -> {end} [{', '.join(facts)}];"
 
 
-def _beside(label: str) -> str:
+def _beside(label: str, down: bool) -> str:
+    """The words of a line; of one that runs down, to its right: `dot` lays their middle on it."""
     wide = math.ceil(width(label, SIZE - 2)) + 10
-    return f'<<TABLE BORDER="0" CELLPADDING="0"><TR><TD WIDTH="{wide}">{_text(label)}</TD></TR></TABLE>>'
+    free = f'<TD WIDTH="{wide + 3 * _SIDE}"></TD>' if down else ""
+    return (
+        f'<<TABLE BORDER="0" CELLPADDING="0"><TR>{free}<TD WIDTH="{wide}">{_text(label)}</TD></TR></TABLE>>'
+    )
 
 
 def _caption(drawn: Sketch) -> str:
