@@ -200,6 +200,14 @@ def test_a_long_line_is_cut_and_a_picture_is_no_wider_than_a_page() -> None:
     assert [word for word in words(draw.film(wide)) if word.endswith("…")]
 
 
+def test_of_a_line_that_is_too_long_its_bytes_give_way_and_its_end_is_seen() -> None:
+    call = f'write(4, "{"a" * 80}…", 4097)'
+    drawn = draw.film(film((P, f"{call} … waits", "write", ONE), (P, f"{call} = 4097", "write", ONE)))
+    waits, written = (line for line in words(drawn) if line.startswith("write"))
+    assert re.fullmatch(r'write\(4, "a{12,}…", 4097\) … waits', waits)
+    assert re.fullmatch(r'write\(4, "a{12,}…", 4097\) = 4097', written)
+
+
 def nasty() -> Film:
     bad = scene(process(P, NASTY, reading(3, "pipe-1"), {3: ("pipe-1", "r")}))
     frames = tuple(Frame(n, NASTY, P, NASTY, f"{NASTY}: {NASTY}", -1, n == 1, 0) for n in range(2))

@@ -6,6 +6,7 @@ curve that leaves a lane a fork, an arrow a wake-up; what is said by a colour is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,9 @@ _LONGEST_NAME = 18
 _SAYS = 5
 """So many columns stand before what a program says."""
 _FOR_EVER = " for ever"
+_LITERAL = re.compile(r"""(["'])((?:\\.|(?!\1).)*)\1""")
+_LEAST = 12
+"""So much of what was written or read is left, where there is no room for more."""
 _HEARD = 3000
 """So much of the film's text a screen reader is given."""
 _INK = {"waits": CARD_AMBER, "killed": CARD_WARNING, "failed": CARD_WARNING, "ends": CARD_SOFT}
@@ -183,12 +187,23 @@ class Strip:
         if row.mark == "says":
             yield text("says", x, y, CARD_SOFT, mono=True)
             x, room = x + _SAYS * SIZE * LETTER, room - _SAYS
-        words = cut(self._words(n), room)
+        words = cut(_with_its_end(self._words(n), room), room)
         if row.mark == "says":
             box = f'x="{x - 6:g}" y="{y - 17:g}" width="{width(words) + 12:g}" height="23" rx="5"'
             yield f'<rect {box} fill="{CARD_LINE}"/>'
         ink = CARD_WARNING if n in self.for_ever else _INK.get(row.mark, CARD_INK)
         yield text(words, x, y, ink, mono=True)
+
+
+def _with_its_end(words: str, room: int) -> str:
+    """Of a line that is too long its bytes give way: that it waits, or its result, stands behind them."""
+    bytes_in_it = max(_LITERAL.finditer(words), key=lambda found: len(found[2]), default=None)
+    too_many = columns(words) - room
+    if bytes_in_it is None or too_many <= 0:
+        return words
+    whole = bytes_in_it[2].removesuffix("…")
+    left = whole[: max(_LEAST, len(whole) - too_many - 1)].rstrip("\\")
+    return f"{words[: bytes_in_it.start(2)]}{left}…{words[bytes_in_it.end(2) :]}"
 
 
 def _elbow(x1: float, y1: float, x2: float, y2: float, colour: str, wide: float) -> str:
