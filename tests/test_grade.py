@@ -266,7 +266,7 @@ def test_hostile_answers_earn_nothing_and_harm_nobody(tmp_path: Path, beside_pyt
             exercise = "pipes/read_to_end" if name.startswith("read_to_end") else "pipes/write_all"
             hand_in(folder, name.replace(": ", " "), with_answer(exercise, text))
         hand_in(folder, "zzz honest", solved())
-        ran = grade(folder, out, "--jobs", "2", "--checks", str(hidden))
+        ran = grade(folder, out, "--jobs", "4", "--checks", str(hidden))
         assert ran.returncode in (0, 1), ran.stdout + ran.stderr
         for listener in (server, abstract):
             with pytest.raises(BlockingIOError):

@@ -341,6 +341,7 @@ def passed_on(answer):
     if received != data.upper():
         _not_passed_on(running, received, data.upper())
     running.result()
+    _keeps_and_closes(answer)
     return "300000 of 300000 bytes came out."
 
 
@@ -383,11 +384,46 @@ def _expect_both_waiting(scene, pid):
     given = {row.object for row in process.descriptors if row.fd in (3, 4)}
     own = {row.object for row in process.descriptors if row.mode == "w" and row.fd > 4} - given
     waits = [task.blocked for task in process.threads or (process,) if task.blocked]
-    written = {wait.object for wait in waits if wait.call in WRITES}
+    written = {thing for wait in waits for thing in _to_be_written(wait)}
     if not own & {row.object for row in process.descriptors if row.mode == "r"}:
         fail("While it worked, it had no pipe of its own.")
     if not (written & own and written & given):
         fail("Nobody took from `out`. One thread waited for that, and the other did not fill your pipe.")
+
+
+def _to_be_written(wait):
+    """What a thread waits to write into: in a write, or in a `select` before it."""
+    if wait.call in WRITES:
+        return [wait.object]
+    return [each.object for each in wait.on if "writable" in each.events]
+
+
+AND_THEN = """
+in_capitals(3, 4)
+__import__("os").read(5, 1)
+"""
+
+
+def _keeps_and_closes(answer):
+    """Fails unless it leaves the caller's ends open and none of its own: the caller is one who lives on."""
+    (r, feed), (_, out), (stay, end) = answer.pipe(), answer.pipe(), answer.pipe()
+    feed.close()
+    caller = answer.beside("your function's caller", answer.text + AND_THEN, r, out, stay)
+    answer.wait(lambda: caller.ended or _is_back(answer, caller), every=0.005, hang=False)
+    caller.check()
+    rows = [] if caller.ended else _rows(answer.scene().process(caller.pid))
+    end.close()
+    for fd, name in ((3, "r"), (4, "out")):
+        if fd not in [row.fd for row in rows]:
+            fail(f"When it had returned, `{name}` was closed. That is your caller's, who may want it again.")
+    if more := [row for row in rows if row.fd > 5]:
+        which = {"r": "read end", "w": "write end"}.get(more[0].mode, "end")
+        fail(f"When it had returned, the {which} of your own pipe was still open: nobody else can close it.")
+
+
+def _is_back(answer, caller):
+    blocked = answer.scene().process(caller.pid).blocked
+    return blocked is not None and blocked.fd == 5
 
 
 write_all = Exercise(
