@@ -8,6 +8,10 @@ import { clean, count, ending, number } from "./words.js";
 /** @typedef {import("./words.js").Thing} Thing */
 /** @typedef {import("./index.js").Model} Model */
 
+/** At least so much of an output is seen without scrolling. */
+const LINES = 5;
+const LETTERS = 12;
+
 /** @param {Model} model @param {HTMLElement} el */
 export function outcomes(model, el) {
   const ended = new AbortController();
@@ -21,7 +25,7 @@ export function outcomes(model, el) {
     html("thead", {}, html("tr", {}, ...["how often", "output", "how it ended", "film"].map((h) => html("th", { scope: "col" }, h)))),
     html("tbody", {}, ...rows.map((/** @type {Thing} */ o, /** @type {number} */ i) => row(o, i, all, most))));
   const full = fullButton();
-  const list = html("div", {}, html("div", { class: "lk-tools lk-corner" }, full), table, status);
+  const list = html("div", { class: "lk-list" }, html("div", { class: "lk-tools lk-corner" }, full), table, status);
   const film = html("div", { class: "lk-film" });
   // Both stand in one section, which may be the whole screen: from outcome to film and back it stays so.
   const root = html("section", { class: "labkit", "aria-label": "outcomes", "data-lm-suppress-shortcuts": "true" }, list);
@@ -83,9 +87,16 @@ function row(o, i, all, most) {
   bar.style.width = `${Math.max(2, (100 * (o.count ?? 0)) / most)}%`;
   return html("tr", {},
     html("td", { class: "lk-often" }, html("span", { class: "lk-number" }, `${number(o.count)} (${percent < 1 && percent > 0 ? "under 1" : Math.round(percent)} %)`), bar),
-    html("td", {}, html("pre", {}, outputOf(o) || "(nothing)")),
+    html("td", {}, output(outputOf(o) || "(nothing)", i)),
     html("td", {}, ...endOf(o).map((words) => html("p", {}, ...quoted(words)))),
     html("td", {}, html("button", { type: "button", "data-n": i, "aria-label": `play outcome ${i + 1}` }, "▶ play")));
+}
+
+/** What has more lines or longer ones than are shown is scrolled, with the keyboard too. @param {string} words @param {number} i */
+function output(words, i) {
+  const lines = words.split("\n");
+  const long = lines.length > LINES || lines.some((l) => l.length > LETTERS);
+  return html("pre", long ? { tabindex: 0, role: "region", "aria-label": `output of outcome ${i + 1}` } : {}, words);
 }
 
 /** @param {Thing} o */

@@ -119,7 +119,13 @@ OUTCOMES = {
     "complete": True,
     "outcomes": [
         {"output": "4\n", "exits": {"parent": 0}, "deadlock": None, "left_behind": [], "count": 32},
-        {"output": "<b>2</b>", "exits": {"parent": 1}, "deadlock": None, "left_behind": ["x"], "count": 6},
+        {
+            "output": "<b>2</b>\n" * 12,
+            "exits": {"parent": 1},
+            "deadlock": None,
+            "left_behind": ["x"],
+            "count": 6,
+        },
         {"output": "", "exits": {"parent": None}, "deadlock": "all wait", "left_behind": [], "count": 32},
     ],
 }
