@@ -135,6 +135,25 @@ def test_a_signal_may_come_before_a_call_and_in_it(wait, comes):
     assert set(outputs(found)) == comes
 
 
+@pytest.mark.parametrize("exhaustive", [False, True])
+@pytest.mark.parametrize("number", ["SIGTERM", "SIGSTOP"])
+def test_a_signal_may_end_or_stop_one_before_a_call_that_does_not_wait(number, exhaustive):
+    program = python(
+        "import os, select, signal\n"
+        "r, w = os.pipe()\n"
+        "child = os.fork()\n"
+        "if child == 0: os.write(w, b'x'); os._exit(0)\n"
+        f"os.kill(child, signal.{number})\n"
+        "how = os.waitid(os.P_PID, child, os.WSTOPPED | os.WEXITED | os.WNOWAIT).si_status\n"
+        "print(how, len(select.select([r], [], [], 0)[0]))\n"
+        "os.kill(child, signal.SIGKILL)\n"
+    )
+    found = explored(program, exhaustive=exhaustive)
+    number = getattr(signal, number)
+    assert found.complete
+    assert set(outputs(found)) == {f"{number:d} 0", f"{number:d} 1", "0 1"}
+
+
 def test_python_has_the_same_race():
     found = explored(
         python(

@@ -11,7 +11,7 @@ from typing import Protocol
 from labkit.conductor import quiet
 from labkit.conductor.outputs import Outputs
 from labkit.conductor.returns import TIMED_OUT
-from labkit.conductor.signals import handler_waits
+from labkit.conductor.signals import next_effect
 from labkit.conductor.standing import Standing, TimeUp, quietly
 from labkit.conductor.start import become, check_proc, filled_pipe, find_program, own_processor
 from labkit.conductor.tasks import Image, Led, Made, Task
@@ -174,8 +174,10 @@ class Conductor(Standing):
         call = task.call
         self._note(task, call)
         self.on_call(task, call)
-        task.signal_first = self.signals and handler_waits(task)
+        task.signal_first = self.signals and len(task.process.tasks) == 1 and next_effect(task) is not None
         task.state, task.counter, task.in_vfork, task.waits = "running", None, False, None
+        if task.signal_first:
+            quietly(ptrace.set_call, task.tid, -1)
         quietly(ptrace.resume_to_exit, task.tid)
         self._settle(everybody=call.name in SENDS_SIGNALS)
         if task.stands("asleep"):

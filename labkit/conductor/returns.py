@@ -13,6 +13,7 @@ from labkit.conductor.signals import next_effect, only_ignored
 from labkit.conductor.tasks import Effect, Made, Task
 from labkit.kernel import ptrace
 from labkit.kernel.calls import KEEPS_DESCRIPTORS, OUTPUT_FD
+from labkit.kernel.numbers import number
 
 _LOSES_RESTART = frozenset(
     [
@@ -178,10 +179,13 @@ def _returned_to(task: Task) -> Made | None:
 
 def _as_unled(task: Task, call: Made, result: int) -> int:
     """The result that the program will see: with nobody watching, it would have been this one."""
-    cut = result == _EINTR or result in ptrace.RESTARTS
-    if cut and task.signal_first:
+    if task.signal_first:
+        which = number(call.name)
+        assert which is not None
+        ptrace.set_call(task.tid, which)
         ptrace.make_again(task.tid)
         return _AGAIN
+    cut = result == _EINTR or result in ptrace.RESTARTS
     if cut and task.hurried:
         result = TIMED_OUT.get(call.name, 0)
         ptrace.set_result(task.tid, result)

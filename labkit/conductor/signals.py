@@ -69,12 +69,6 @@ def _waiting(task: Task) -> set[Effect]:
     return {effect(task, n) for n in range(1, 65) if pending >> (n - 1) & 1}
 
 
-def handler_waits(task: Task) -> bool:
-    """A signal waits to be delivered whose handler will then run."""
-    masks = _masks(task.process.pid, task.tid)
-    return bool((masks["SigPnd"] | masks["ShdPnd"]) & ~masks["SigBlk"] & masks["SigCgt"])
-
-
 def _masks(pid: int, tid: int) -> dict[str, int]:
     try:
         with open(f"/proc/{pid}/task/{tid}/status", "rb", buffering=0) as file:

@@ -144,7 +144,7 @@ class Task:
     deadline: float | None = None
     """When its timed wait ends, in the conductor's own time."""
     signal_first: bool = False
-    """A signal came while it stood before the call: its handler runs before the call, not in it."""
+    """A signal came while it stood before the call: what that does comes first, and then the call."""
     hurried: bool = False
     """The conductor ends its timed wait before the time."""
     hurried_to: float | None = None

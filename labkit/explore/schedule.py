@@ -16,8 +16,9 @@ such waits: a program that looks at a clock again and again must see it go on. `
 takes, and so do timers (`alarm`), and with them everything: they come when the clock says, not at every
 point, so that their search is not complete.
 
-A signal that comes while its receiver stands before a call comes before the call: its handler runs, and
-then the call is made. (That it comes in the call is another order: the receiver goes first, and waits.)
+A signal that comes while its receiver stands before a call comes before the call: its handler runs (or it
+is stopped, or ended), and only then the call is made. (That it comes in the call is another order: the
+receiver goes first, and waits.)
 
 Of what is done without asking, the last two lines hold only as long as nobody looks. So each is watched:
 whether the stretch wrote output or touched shared memory, whether a parent asks which child was first, or
@@ -168,7 +169,8 @@ class Run:
         if self.conductor.outputs.size != written:
             footprint |= OUTPUT
         ended = task.tid not in self.conductor.tasks
-        if len(self.conductor.processes) != count or (ended and task.tid not in self._ended):
+        unforeseen = task.signal_first or (ended and task.tid not in self._ended)
+        if len(self.conductor.processes) != count or unforeseen:
             footprint = EVERYTHING
         self._sleep = {k: other for k, other in self._sleep.items() if independent(asleep[k], footprint)}
         return footprint

@@ -52,7 +52,8 @@ _SENT = (0, _SI_QUEUE, -3, -6)
 _FAULTS = (7, 11)
 _SHARED = 1
 """Of PTRACE_PEEKSIGINFO: the signals that wait for the process as a whole."""
-_GETREGSET, _SETREGSET, _NT_PRSTATUS = 0x4204, 0x4205, 1
+_GETREGSET, _SETREGSET, _NT_PRSTATUS, _NT_ARM_SYSCALL = 0x4204, 0x4205, 1, 0x404
+_ORIG_RAX = 15
 
 EVENT_FORK, EVENT_VFORK, EVENT_CLONE, EVENT_EXEC, EVENT_VFORK_DONE, EVENT_EXIT, EVENT_SECCOMP = range(1, 8)
 EVENT_STOP: Final = 128
@@ -216,6 +217,21 @@ def restart_unless_handled(tid: int) -> None:
 def make_again(tid: int) -> None:
     """At a call's exit: have the kernel make the call again in any case, after a signal handler."""
     set_result(tid, _RESTART_ALWAYS)
+
+
+def set_call(tid: int, number: int) -> None:
+    """At a call's beginning: have the kernel make this call instead; −1: none. At its exit: which one it was.
+
+    (Only of one that was made does the kernel ask whether it is to be made again.)
+    """
+    if MACHINE == "aarch64":
+        value = ctypes.c_int(number)
+        vector = (ctypes.c_size_t * 2)(ctypes.addressof(value), ctypes.sizeof(value))
+        _request(_SETREGSET, tid, _NT_ARM_SYSCALL, ctypes.addressof(vector))
+        return
+    registers, vector = _registers(tid)
+    struct.pack_into("=q", registers, 8 * _ORIG_RAX, number)
+    _request(_SETREGSET, tid, _NT_PRSTATUS, ctypes.addressof(vector))
 
 
 def set_result(tid: int, result: int) -> None:
