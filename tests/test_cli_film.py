@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+from argparse import Namespace
 
+import pytest
 from stage import c
 
-from labkit.cli import main
+from labkit.cli import film, main
+from labkit.errors import LabError
 
 
 def labkit(*words: str) -> subprocess.CompletedProcess[str]:
@@ -62,6 +66,14 @@ def test_an_interrupted_film_is_what_there_was_and_nothing_is_left(tmp_path):
     assert [kind for kind, _ in kind_and_id] == ["memory", "queue"]
     assert not [id for kind, id in kind_and_id if id in ids({"memory": "-m", "queue": "-q"}[kind])]
     assert not (tmp_path / "fifo").exists()
+
+
+def test_where_nobody_may_write_a_film_can_be_seen_all_the_same(monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    how = {"timeout": 1, "frames": 1, "slow": 0}
+    film._check(Namespace(file=None, **how))
+    with pytest.raises(LabError, match=r"could not be written to a\.json"):
+        film._check(Namespace(file="a.json", **how))
 
 
 def test_wrong_usage_is_status_2_and_one_line(capsys):

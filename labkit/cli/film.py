@@ -96,7 +96,7 @@ def _check(options: argparse.Namespace) -> None:
     if not 0 <= options.slow < math.inf:
         raise LabError("--slow wants how many seconds to wait before each call: 0.3, say.")
     folder = os.path.dirname(options.file or "") or os.curdir
-    if not os.access(folder, os.W_OK | os.X_OK):
+    if options.file and not os.access(folder, os.W_OK | os.X_OK):
         raise LabError(f"The film could not be written to {options.file}: {folder} is no folder to write in.")
 
 
