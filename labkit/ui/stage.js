@@ -38,7 +38,8 @@ export function makeStage(kind, memory) {
     scene = inForms(next, forms);
     const folded = fold(scene, opened);
     parts.refold.hidden = !opened.size;
-    set(parts.stage, { class: `lk-stage ${tables ? "lk-as-tables" : ""}` });
+    // Where a table is wider than the page the keyboard scrolls it; in the picture it goes from box to box.
+    set(parts.stage, { class: `lk-stage ${tables ? "lk-as-tables" : ""}`, tabindex: tables ? 0 : null, role: tables ? "region" : null, "aria-label": tables ? "descriptor tables" : null });
     if (tables) parts.tables.replaceChildren(drawTables(scene));
     else picture.show(folded, who);
     showBanner(parts.banner, scene);

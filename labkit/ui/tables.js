@@ -127,5 +127,5 @@ function inWords(scene) {
   return scene.processes.map((p) => `${clean(p.name)}: ${(p.descriptors ?? []).map((/** @type {Thing} */ d) => {
     const o = scene.objects.find((x) => x.id === d.object);
     return `${d.fd} ${d.mode ?? ""} ${o ? clean(o.name) : "not visible"}${d.description == null ? "" : ` through description ${d.description}`}`;
-  }).join(", ")}`).join(". ");
+  }).join(", ")}`).join(". ") || "No process has anything open.";
 }

@@ -287,6 +287,7 @@ def test_axe_finds_nothing_in_a_picture(show: Show, dark: bool) -> None:
         page.focus(".lk-hit")
         page.keyboard.press("Enter")
         assert (name, complaints(page)) == (name, [])
+        page.set_viewport_size({"width": 420, "height": 700})
         page.click("button >> text=descriptors")
         assert (name, complaints(page)) == (name, [])
 
