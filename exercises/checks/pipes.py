@@ -327,7 +327,7 @@ between_threads = Exercise(
 WRITES = ("write", "writev", "splice")
 
 
-@between_threads.criterion(points=1)
+@between_threads.criterion(points=0)
 def passed_on(answer):
     """passes everything on in capitals, and then returns"""
     r, feed = answer.pipe(300_000)  # all of it fits, whatever the answer does
@@ -436,7 +436,7 @@ write_all = Exercise(
 )
 
 
-@write_all.criterion(points=0)
+@write_all.criterion(points=1)
 def a_few_bytes(answer):
     """writes a few bytes just as they are"""
     data = answer.fresh_bytes(100)
