@@ -26,6 +26,7 @@ COURSE = Course(Path(__file__).parents[1])
 MASTER = COURSE.folder / "solutions" / "04_pipes.ipynb"
 EXERCISES = list(notebooks.answers(notebooks.read(MASTER)))
 POINTS = {name: marking.out_of_points(COURSE, name) for name in EXERCISES}
+FULL = POINTS["pipes/write_all"]
 
 
 def grade(submissions: Path, out: Path, *options: str) -> subprocess.CompletedProcess[str]:
@@ -76,7 +77,8 @@ def test_a_class_is_graded(tmp_path: Path) -> None:
     page = (tmp_path / "out" / "reports" / "bob.html").read_text()
     assert f"0 of {POINTS['pipes/write_all']}" in page
     assert "0 of 100 bytes arrived" in page
-    assert "pipes/write_all: 2.0 of 4 points on average; 1 nothing yet, 1 solved" in ran.stdout
+    average = f"{FULL / 2:.1f} of {FULL} points on average"
+    assert f"pipes/write_all: {average}; 1 nothing yet, 1 solved" in ran.stdout
 
 
 def test_the_same_class_graded_twice_gets_the_same_points_and_is_judged_once(tmp_path: Path) -> None:
@@ -160,15 +162,15 @@ def test_whatever_is_handed_in_gets_a_status_and_a_sentence(tmp_path: Path) -> N
     found = {who: row for (who, what), row in rows(tmp_path / "out").items() if what == "pipes/write_all"}
     seen = {who: (row["status"], row["points"]) for who, row in found.items()}
     assert seen == {
-        "ann": ("solved", "4"),
+        "ann": ("solved", f"{FULL}"),
         "big": ("unreadable", "0"),
         "broken": ("unreadable", "0"),
-        "copied": ("solved", "4"),
+        "copied": ("solved", f"{FULL}"),
         "deleted": ("missing", "0"),
         "empty": ("unreadable", "0"),
         "linked": ("unreadable", "0"),
         "odd": ("nothing yet", "0"),
-        "own name": ("solved", "4"),
+        "own name": ("solved", f"{FULL}"),
         "renamed": ("unreadable", "0"),
     }
     for who, words in {
@@ -189,7 +191,7 @@ def test_late_work_is_marked_as_late(tmp_path: Path) -> None:
     for due, note in (("2026-11-20T18:00+00:00", "2.0 hours late"), ("2026-11-20T20:00+00:00", "")):
         grade(tmp_path / "in", tmp_path / "out", "--due", due)
         row = rows(tmp_path / "out")["ann", "pipes/write_all"]
-        assert (note in row["note"], row["points"], bool(row["note"])) == (True, "4", bool(note))
+        assert (note in row["note"], row["points"], bool(row["note"])) == (True, f"{FULL}", bool(note))
 
 
 def test_a_spreadsheet_takes_no_name_for_a_formula(tmp_path: Path) -> None:
