@@ -154,6 +154,20 @@ def test_a_signal_may_end_or_stop_one_before_a_call_that_does_not_wait(number, e
     assert set(outputs(found)) == {f"{number:d} 0", f"{number:d} 1", "0 1"}
 
 
+@pytest.mark.parametrize("exhaustive", [False, True])
+def test_a_signal_may_come_before_there_is_a_handler(exhaustive):
+    program = python(
+        "import os, signal\n"
+        "child = os.fork()\n"
+        "if child == 0: signal.signal(signal.SIGUSR1, lambda *_: os._exit(7)); signal.pause()\n"
+        "os.kill(child, signal.SIGUSR1)\n"
+        "print(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+    )
+    found = explored(program, exhaustive=exhaustive)
+    assert found.complete
+    assert set(outputs(found)) == {"7", "-10", "deadlock"}  # the last: in Python, just before it pauses
+
+
 def test_python_has_the_same_race():
     found = explored(
         python(

@@ -22,8 +22,9 @@ receiver goes first, and waits.)
 
 Of what is done without asking, the last two lines hold only as long as nobody looks. So each is watched:
 whether the stretch wrote output or touched shared memory, whether a parent asks which child was first, or
-somebody how many have a segment attached. If so, `Noticed` is raised: the search begins anew with that as a
-point. (Of `wait(NULL)` we take it that which child came is not asked.)
+somebody how many have a segment attached, or whether one sends another a signal (then it matters when a
+handler is set up and signals are blocked). If so, `Noticed` is raised: the search begins anew with that as
+a point. (Of `wait(NULL)` we take it that which child came is not asked.)
 
 A call that would only wait is not offered: whoever would wait may as well stand before the call. That holds
 as long as nobody counts who waits, or takes away what is waited for; that is watched likewise.
@@ -54,12 +55,17 @@ from labkit.explore.things import Things
 from labkit.kernel.touch import Fresh, Touch
 
 Notice = tuple[str, tuple[int, ...]]
-"""What must be a point: (`birth`, `fork` or `wait`, whose), (`exit`, ()), or (`asleep`, ())."""
+"""What must be a point: (`birth`, `fork` or `wait`, whose), or (`exit`, `asleep` or `signals`, ())."""
 
 HURRIES = 50
 """Timed waits in a run that take no time. More would be those of one who waits for a clock to go on."""
 _WNOHANG = 1
 _ASLEEP: Notice = ("asleep", ())
+_SIGNALS: Notice = ("signals", ())
+"""One process sends another a signal: it is not the same before a handler is there, and after."""
+_SETS_SIGNALS = ("rt_sigaction", "rt_sigprocmask")
+_BY_FD = ("pidfd_send_signal",)
+_SENDS = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", *_BY_FD)
 _COUNTS_ATTACHED = (2, 13, 15)
 """IPC_STAT, SHM_STAT, SHM_STAT_ANY."""
 _SEES_WAITING = (("semctl", 0), ("msgctl", 0), ("semctl", 14), ("semctl", 15))
@@ -285,6 +291,8 @@ class Run:
             return not _options(call) & _WNOHANG
         if call.name in _EXITS:
             return self._ends_unnoticed(task)
+        if call.name in _SETS_SIGNALS and _SIGNALS in self.known:
+            return False
         return call.spec.own or is_private(task, call)
 
     def _ends_unnoticed(self, task: Task) -> bool:
@@ -335,6 +343,8 @@ class Run:
                 self._notice(("exit", ()))
         elif call.name == "kill" and signed32(call.args[0]) != task.process.pid and call.args[1] == 0:
             self._notice(("exit", ()))
+        elif call.name in _SENDS and (call.name in _BY_FD or signed32(call.args[0]) != task.process.pid):
+            self._notice(_SIGNALS)
         elif call.name == "shmctl" and call.args[1] & 0xFF in _COUNTS_ATTACHED:
             if len(self.conductor.processes) > 1:
                 self._notice(("exit", ()))
