@@ -34,6 +34,9 @@ from labkit.scene import Scene
 
 __all__ = ["Program", "Supervisor", "Watch", "connect", "current"]
 
+_OWNER_ENDS_S = 10
+"""Who has closed his socket has ended soon after."""
+
 
 class Watch:
     """A stream of pictures to one callback, until closed."""
@@ -288,8 +291,10 @@ class Supervisor:
         program.gone |= event == "gone"
 
     def _owner_died(self) -> None:
-        """End exactly what the owner left to us."""
+        """End exactly what the owner left to us, once it is gone: till then its children are its own."""
         self.alive = False
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(timeout=_OWNER_ENDS_S)
         living = [p for p in self._programs.values() if not p.gone and p.pid is not None]
         for program in living:
             self._note(program, {"event": "exit", "status": program.status, "why": "owner"})

@@ -36,7 +36,7 @@ def traced(argv: Sequence[str]) -> Story:
             os.dup2(slave, 2)
             os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
             os.closerange(3, 65536)
-            for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGXFSZ):
+            for number in signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}:
                 signal.signal(number, signal.SIG_DFL)
             os.execvp(command[0], command)
         os.close(slave)

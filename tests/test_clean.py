@@ -159,25 +159,25 @@ def test_when_owner_and_notebook_are_killed_together_the_next_one_tidies_up(
     owner: Supervisor, tmp_path: Path
 ) -> None:
     source = (
-        "import os, signal, sys\nfrom labkit import supervisor\nfrom labkit.programs import python\n"
+        "import os, signal\nfrom labkit import supervisor\nfrom labkit.programs import python\n"
         "own = supervisor.connect()\nheard = []\n"
         "nasty = 'import sysv_ipc as s, time; s.SharedMemory(4712, s.IPC_CREX)\\nprint(1); time.sleep(99)'\n"
         "own.start(python(nasty), on_output=lambda p, s, d: heard.append(d))\n"
         "while not heard: pass\n"
-        "os.kill(own.pid, signal.SIGSTOP); print(own.pid, flush=True); sys.stdin.read()"
+        "print(own.pid, flush=True); os.kill(os.getpid(), signal.SIGSTOP)"
     )
     env = {k: v for k, v in os.environ.items() if not k.startswith("LABKIT_")}
-    both = subprocess.Popen(
-        [sys.executable, "-c", source], env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    )
+    both = subprocess.Popen([sys.executable, "-c", source], env=env, stdout=subprocess.PIPE)
+    owner.start(python("")).wait_gone()  # whoever has just begun tidies up
     with both:
         assert both.stdout is not None
         other = int(both.stdout.readline())
+        os.waitid(os.P_PID, both.pid, os.WSTOPPED | os.WNOWAIT)  # it hears of nothing any more
+        ended = os.pidfd_open(other)
+        os.kill(other, signal.SIGKILL)
+        select.select([ended], [], [])
+        os.close(ended)
         both.kill()
-    ended = os.pidfd_open(other)
-    os.kill(other, signal.SIGKILL)
-    select.select([ended], [], [])
-    os.close(ended)
     assert there("sysv-shm", 4712)
     assert cli.main(["clean"]) == 0
     assert not there("sysv-shm", 4712)

@@ -18,7 +18,8 @@ import os
 import site
 import sys
 import sysconfig
-from types import FrameType
+from collections.abc import Mapping
+from types import FrameType, MappingProxyType
 
 from labkit.errors import LabError
 
@@ -47,10 +48,11 @@ def end() -> None:
     _guarded = None
 
 
-def _audit(event: str, _: object) -> None:
-    if event in _REFUSED and os.getpid() == _guarded and not _is_library(sys._getframe(1)):
+def _audit(event: str, _: object, refused: Mapping[str, str] = MappingProxyType(_REFUSED)) -> None:
+    """Called to the very end, when this module's names are gone."""
+    if event in refused and os.getpid() == _guarded and not _is_library(sys._getframe(1)):
         raise LabError(
-            f"{_REFUSED[event]}: begin the cell with %%program, and it runs as a program of its own."
+            f"{refused[event]}: begin the cell with %%program, and it runs as a program of its own."
         )
 
 
