@@ -77,6 +77,12 @@ def one_at_a_time(answer):
         _ends(story)
         _nobody_together(story)
         _everybody(story, parts)
+        (gate,) = dict(story.values)["gate"]
+        if gate != 1:
+            fail(
+                f"In the end the gate was {gate}, not 1: each takes it once and gives it back once.",
+                story.order,
+            )
 
     stories(answer, parts, {"gate": 1}, check)
     return "In every order: one at a time, and both came to their end."

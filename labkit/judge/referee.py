@@ -67,7 +67,7 @@ class Story(NamedTuple):
     events: tuple[tuple[str, str], ...]
     """(who, what), in the order in which it happened; empty when it did not come to an end."""
     values: tuple[tuple[str, tuple[int, ...]], ...]
-    """What the semaphores of each set were in the end."""
+    """What each semaphore, or those of each set, were in the end."""
     deadlock: str
     ending: str
     """Why it was cut short."""
@@ -204,7 +204,7 @@ def main():
             part(job, function, [given(a, gates, said) for a in arguments], said)
     for pid in pids:
         os.waitpid(pid, 0)
-    values = {name: gate.values() for name, gate in gates.items() if isinstance(gate, Set)}
+    values = {name: gate.values() if isinstance(gate, Set) else [gate.value] for name, gate in gates.items()}
     for gate in gates.values():
         gate.remove()
     print(json.dumps({"said": list(listen(heard, pids)), "values": values}))
@@ -248,6 +248,7 @@ class Set:
         for number, value in enumerate(values):
             libc.semctl(self.id, number, SETVAL, value)
     def __call__(self, rows):
+        rows = list(rows)
         table = b"".join(struct.pack("Hhh", *row, *[0] * (3 - len(row))) for row in rows)
         if libc.semop(self.id, table, len(rows)) < 0:
             raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
