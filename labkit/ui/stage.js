@@ -101,7 +101,7 @@ function inForms(scene, forms) {
 /** @param {HTMLElement} root */
 export function toggleFull(root) {
   if (document.fullscreenElement) document.exitFullscreen();
-  else root.requestFullscreen?.();
+  else root.requestFullscreen?.()?.catch(() => {}); // a page in a frame may not have it: the view stays as it is
 }
 
 export function fullButton() {

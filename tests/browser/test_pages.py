@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 import sample_scenes
+from labserver import STARTED_MS
 
 from labkit import pages
 from labkit.scene import Scene
@@ -53,6 +54,7 @@ def show(chromium: Any) -> Iterator[Show]:
         context = chromium.new_context(viewport={"width": 1000, "height": 900}, reduced_motion="reduce")
         opened.append(context)
         page = context.new_page()
+        page.set_default_timeout(STARTED_MS)
         page.on("console", lambda m: errors.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda e: errors.append(str(e)))
         page.route("**", lambda route: errors.append(route.request.url) or route.abort())
