@@ -389,6 +389,29 @@ cage.close()
     assert (ran.stdout, ran.stderr) == (f"{scratch}\n", "")
 
 
+def test_a_room_that_an_answer_ends_while_its_witness_enters_is_built_anew() -> None:
+    code = """
+import os, signal
+from labkit.judge import cage
+from labkit.judge.sandbox import Wall
+from labkit.kernel import syscalls
+syscalls.become_subreaper()
+entered = []
+def enter(pid, witness=cage.Witness):
+    entered.append(pid)
+    if len(entered) == 1:
+        os.kill(pid, signal.SIGKILL)
+        os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+    return witness(pid)
+cage.Witness = enter
+one = cage.Cage(Wall("none"))
+print(one.witness.system_v(), len(set(entered)))
+one.close()
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("{} 2\n", "")
+
+
 EXPECTED = """\
 ✓ returns 42 [2/2]
 ✗ leaves nothing behind: It left the file `left`. [0/1]

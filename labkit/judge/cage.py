@@ -157,7 +157,13 @@ class Cage:
         """Eyes in the answer's IPC namespace."""
         self._ready()
         if self._witness is None:
-            self._witness = Witness(self.nursery_pid)
+            try:
+                self._witness = Witness(self.nursery_pid)
+            except LabError:
+                if not _halted(self.nursery_pid):
+                    raise
+                self._ready()  # an answer has just ended its own nursery
+                self._witness = Witness(self.nursery_pid)
         return self._witness
 
     def processes(self) -> list[int]:
