@@ -178,7 +178,7 @@ def test_a_cell_ends_with_the_last_process_of_its_session(run: Run) -> None:
 
 DAEMON = (
     "import os, time\n"
-    "if os.fork(): os._exit(0)\n"
+    "if os.fork(): os.wait(); os._exit(0)\n"
     "os.setsid()\n"
     "if os.fork(): os._exit(0)\n"
     "print('daemon', os.getpid(), flush=True)\n"
