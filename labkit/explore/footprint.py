@@ -17,6 +17,7 @@ from labkit.conductor.quiet import signed32
 from labkit.conductor.signals import handles_sigchld
 from labkit.conductor.tasks import Made, Task
 from labkit.explore.things import Things
+from labkit.kernel.calls import CALLS
 from labkit.kernel.peek import content
 from labkit.kernel.touch import shares_memory
 
@@ -49,6 +50,14 @@ _GETS = ("shmget", "semget", "msgget")
 _CLOSES = {"close": 0, "dup2": 1, "dup3": 1}
 DEPENDS_ON_OTHERS = frozenset({*_CLOSES, "exit", "exit_group"})
 _PATHS = frozenset({"open", "openat", "creat", "unlink", "unlinkat"})
+_OPENS = frozenset(
+    {*(name for name, spec in CALLS.items() if spec.result == "fd"), "pipe", "pipe2", "socketpair"}
+    | {*_CLOSES, "close_range"}
+)
+_GOES = frozenset({"chdir", "fchdir"})
+SHARED_BY_THREADS = _OPENS | _GOES
+"""What changes something that is the process's own, but that all its threads have in common: who opens first
+gets the lower number, and where one goes, all are."""
 _UNNOTICED = tuple(
     f"anon_inode:{name}"
     for name in ("[eventfd]", "[timerfd]", "[signalfd]", "[eventpoll]", "[pidfd]", "[landlock-ruleset]")
@@ -68,6 +77,13 @@ def of_call(task: Task, call: Made, things: Things, ends_count: bool = True) -> 
 
     `ends_count`: somebody asks which of their children ended, or how many have something attached.
     """
+    if len(task.process.tasks) > 1 and call.name in SHARED_BY_THREADS:
+        among = frozenset({f"{'table' if call.name in _OPENS else 'folder'} of {task.process.path}"})
+        return among if call.spec.own else among | _outside(task, call, things, ends_count)
+    return _outside(task, call, things, ends_count)
+
+
+def _outside(task: Task, call: Made, things: Things, ends_count: bool) -> Footprint:
     memory = frozenset({"memory"}) if shares_memory(task.process.pid) else NOTHING
     if call.name == "sched_yield":
         return memory

@@ -46,6 +46,7 @@ from labkit.explore.footprint import (
     DEPENDS_ON_OTHERS,
     EVERYTHING,
     OUTPUT,
+    SHARED_BY_THREADS,
     Footprint,
     independent,
     is_private,
@@ -292,6 +293,8 @@ class Run:
         if call.name in _EXITS:
             return self._ends_unnoticed(task)
         if call.name in _SETS_SIGNALS and _SIGNALS in self.known:
+            return False
+        if call.name in SHARED_BY_THREADS and len(task.process.tasks) > 1:
             return False
         return call.spec.own or is_private(task, call)
 
