@@ -150,8 +150,8 @@ def test_text_without_times_does_not_change_with_the_clock() -> None:
 def test_each_thread_of_several_is_listed() -> None:
     threads = (Thread(P, "sleeping", reading(3, "pipe-1")), Thread(77, "running"))
     drawn = text(scene(process(P, "a", reading(3, "pipe-1"), {3: ("pipe-1", "r")}, threads=threads)))
-    assert "thread 77: running" in drawn
-    assert "thread 10" not in drawn
+    assert "thread tid 77: running" in drawn
+    assert "thread tid 10" not in drawn
 
 
 @pytest.mark.parametrize(

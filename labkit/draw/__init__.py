@@ -86,7 +86,7 @@ def _process(process: Process, scene: Scene, times: bool) -> list[str]:
     lines = _who_does(process, doing(process, scene, times))
     if len(process.threads) > 1:
         lines += [
-            _cut(f"    thread {t.tid}: {doing(t, scene, times)}")
+            _cut(f"    thread tid {t.tid}: {doing(t, scene, times)}")
             for t in process.threads
             if t.tid != process.pid
         ]

@@ -105,7 +105,7 @@ def _process(process: Process, scene: Scene, dead: bool, times: bool) -> Box:
     lines = [doing(process, scene, times)]
     if len(process.threads) > 1:
         lines += [
-            f"thread {t.tid}: {doing(t, scene, times)}" for t in process.threads if t.tid != process.pid
+            f"thread tid {t.tid}: {doing(t, scene, times)}" for t in process.threads if t.tid != process.pid
         ]
     if process.descriptors is None:
         lines.append("its descriptors are not visible here")

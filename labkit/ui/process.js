@@ -69,7 +69,7 @@ function shortName(name, room) {
 function threads(at) {
   const all = at.process.threads ?? [];
   if (all.length < 2) return [];
-  const lines = all.slice(0, THREADS_SHOWN).map((/** @type {Thing} */ t) => doingChoices({ ...t, exit: null }).map((words) => `thread ${t.tid}: ${words}`));
+  const lines = all.slice(0, THREADS_SHOWN).map((/** @type {Thing} */ t) => doingChoices({ ...t, exit: null }).map((words) => `thread tid ${t.tid}: ${words}`));
   if (all.length > THREADS_SHOWN) lines.push([`and ${all.length - THREADS_SHOWN} more threads`]);
   return lines.map((/** @type {string[]} */ choices, /** @type {number} */ i) =>
     text(fitOne(choices, at.width - 30, 11.5), 18, PROCESS.header + 10 + i * PROCESS.thread, "lk-quiet"));

@@ -143,7 +143,7 @@ SAYS = {
     "semaphores": ["= 12", "2 waiting", "last: buffer", "1 waiting"],
     "queues": ["type 1", "second", "+ 3 more", "3 of 10 messages, 96 bytes, contents not visible"],
     "sockets": ["ping↵", "2 descriptors in flight", "2 waiting for accept, room for 5", "TCP: established"],
-    "small": ["SIGUSR1 pending", "held by loop, 1 waiting", "fires in 700 ms", "thread 75: running"],
+    "small": ["SIGUSR1 pending", "held by loop, 1 waiting", "fires in 700 ms", "thread tid 75: running"],
     "unknown": ["bytes not visible here", "values not visible here", "messages not visible here"],
     "multitude": ["server: 40 more", "40 in accept4", "nobody waits for accept, room for 128"],
 }  # fmt: skip
