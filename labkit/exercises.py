@@ -76,6 +76,11 @@ class Exercise:
         if self.language not in LANGUAGES:
             raise LabError(f"An exercise's language is one of {', '.join(LANGUAGES)}, not {self.language!r}.")
 
+    @property
+    def out_of(self) -> int:
+        """The points that can be had."""
+        return self.tidy_points + sum(criterion.points for criterion in self.criteria)
+
     def criterion(self, *, points: int = 1, seconds: float = 5) -> Callable[[Any], Any]:
         """Make a function one of this exercise's criteria; its docstring's first line is the text."""
 

@@ -41,13 +41,19 @@ def solution(course: Course, name: str) -> str:
     return "\n".join(lines)
 
 
-def topics(course: Course) -> list[str]:
-    """The topics in the order of the course's notebooks; those that have no notebook come last."""
-    found: dict[str, None] = {}
+def topics(course: Course) -> dict[str, str | None]:
+    """The topics, each with the name of the notebook that has its exercises, in the order of the notebooks.
+
+    Those that have none come last.
+    """
+    found: dict[str, str] = {}
     for path in sorted((course.folder / "exercises").glob("*.ipynb")):
-        found |= dict.fromkeys(name.partition("/")[0] for name in notebooks.answers(notebooks.read(path)))
+        for name in notebooks.answers(notebooks.read(path)):
+            found.setdefault(name.partition("/")[0], path.name)
     there = course.topics()
-    return [topic for topic in found if topic in there] + [topic for topic in there if topic not in found]
+    return {topic: name for topic, name in found.items() if topic in there} | {
+        topic: None for topic in there if topic not in found
+    }
 
 
 def _find(folder: Path, name: str) -> notebooks.AnswerCell | None:

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import html
 import json
 import os
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from urllib.parse import quote
 
 from labkit import masters
 from labkit.building import fingerprint
@@ -108,6 +110,46 @@ def table(course: Course) -> str:
         lines.append(f"{topic}: {solved} of {len(names)} solved")
         lines += [f"  {_line(name, so_far.get(name))}" for name in names]
     return "\n".join(lines)
+
+
+def page(course: Course, here: Path) -> str:
+    """The same as a table in HTML, with links from a notebook in the folder `here`."""
+    so_far = read()
+    topics = masters.topics(course).items()
+    rows = "".join(_row(course, topic, notebook, so_far, here) for topic, notebook in topics)
+    heads = "".join(
+        f'<th scope="col" style="text-align: left">{head}</th>'
+        for head in ("topic", "exercises", "solved", "points")
+    )
+    return f"<table><thead><tr>{heads}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _row(course: Course, topic: str, notebook: str | None, so_far: dict[str, Progress], here: Path) -> str:
+    names = list(course.names(topic))
+    kept = [so_far.get(name, Progress()) for name in names]
+    marks = " ".join(_mark(name, one) for name, one in zip(names, kept, strict=True))
+    most = [course.exercise(name).out_of for name in names]
+    points = sum(map(min, (one.points for one in kept), most))
+    cells = [
+        _linked(topic.replace("_", " "), course.folder / "notebooks" / (notebook or ""), here),
+        _linked(marks, course.folder / "exercises" / (notebook or ""), here),
+        f"{sum(one.solved for one in kept)} of {len(names)}",
+        f"{points} of {sum(most)}",
+    ]
+    return "<tr>" + "".join(f'<td style="text-align: left">{cell}</td>' for cell in cells) + "</tr>"
+
+
+def _mark(name: str, kept: Progress) -> str:
+    sign, state = ("●", "solved") if kept.solved else ("◐", "begun") if kept.out_of else ("○", "not tried")
+    words = html.escape(f"{name}: {state}")
+    return f'<span role="img" aria-label="{words}" title="{words}">{sign}</span>'
+
+
+def _linked(text: str, path: Path, here: Path) -> str:
+    """The text, as a link if there is such a notebook."""
+    if not path.is_file():
+        return text
+    return f'<a href="{html.escape(quote(os.path.relpath(path, here)))}">{text}</a>'
 
 
 def _line(name: str, kept: Progress | None) -> str:

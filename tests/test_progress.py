@@ -76,6 +76,16 @@ def test_the_best_try_counts() -> None:
     assert f"✓ {NAME}" in progress.table(COURSE)
 
 
+def test_the_table_in_a_notebook_links_to_both_of_its_topics_notebooks() -> None:
+    progress.judged(report(3), "a", None)
+    shown = progress.page(COURSE, COURSE.folder / "notebooks")
+    row = shown[shown.index("04_pipes.ipynb") - 40 : shown.index("09_sysv")]
+    for words in ('href="04_pipes.ipynb"', 'href="../exercises/04_pipes.ipynb"', f"{NAME}: begun", "3 of 14"):
+        assert words in row
+    assert "pipes/exchange: not tried" in row
+    assert "begun" not in shown.replace(row, "")
+
+
 def test_topics_come_in_the_order_of_the_notebooks() -> None:
     shown = progress.table(COURSE)
     places = [shown.index(f"{topic}: 0 of ") for topic in ("start_here", "pipes", "unix_sockets")]

@@ -74,8 +74,7 @@ def _unjudged(course: Course, submission: Submission, name: str) -> Mark:
 
 def out_of_points(course: Course, name: str) -> int:
     """The points that an exercise has."""
-    exercise = course.exercise(name)
-    return exercise.tidy_points + sum(criterion.points for criterion in exercise.criteria)
+    return course.exercise(name).out_of
 
 
 def _seal(course: Course) -> str:

@@ -6,6 +6,7 @@ The notebook's process only asks and prints: the judging is done elsewhere (`lab
 from __future__ import annotations
 
 import difflib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import LabError
@@ -110,10 +111,13 @@ def reset_exercise(line: str) -> None:
 
 def progress(line: str = "") -> None:
     """What you have solved so far."""
+    from IPython.display import display
+
     from labkit import progress as kept
     from labkit.exercises import Course
 
-    print(kept.table(Course.find()))
+    course = Course.find()
+    display({"text/plain": kept.table(course), "text/html": kept.page(course, Path.cwd())}, raw=True)
 
 
 def _name(line: str, magic: str) -> str:
