@@ -102,9 +102,13 @@ def test_what_was_printed_is_shown() -> None:
         ("import os\ndef f(): os._exit(7)", "never returned: its process exited with status 7"),
         ("def f(): raise SystemExit(3)", "Your code raised SystemExit"),
         ("import os\ndef f():\n    os.fork()\n    return 42", "A child came out of `f` too"),
+        (
+            "import os, time\ndef f():\n    if os.fork() == 0: time.sleep(0.2)\n    return 42",
+            "A child came out of `f` too",
+        ),
         ("import os\ndef f():\n    os.kill(os.getppid(), 9)\n    return 41", ""),
     ],
-    ids=["loops", "sleeps", "hangs", "kills itself", "exits", "SystemExit", "forks", "kills its parent"],
+    ids=["loops", "sleeps", "hangs", "killed", "exits", "SystemExit", "forks", "naps", "kills its parent"],
 )
 def test_bad_ends_are_told(text: str, words: str) -> None:
     assert words in first("function", text)
@@ -387,6 +391,26 @@ cage.close()
     environment = os.environ | {"LABKIT_SCRATCH": str(scratch)}
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert (ran.stdout, ran.stderr) == (f"{scratch}\n", "")
+
+
+def test_what_a_child_says_with_its_last_breath_is_heard() -> None:
+    code = """
+import sys, time
+from pathlib import Path
+from labkit.exercises import Course
+from labkit.judge import judging, running
+from labkit.kernel import syscalls
+syscalls.become_subreaper()
+rest = running.Running._children_rest
+running.Running._children_rest = lambda self: time.sleep(0.3) or rest(self)  # nobody is left by then
+exercise = Course(Path(), (Path("tests/exercises"),)).exercise("made_up/function")
+text = "\\nimport os, time\\ndef f():\\n    if os.fork() == 0: time.sleep(0.05)\\n    return 42"
+print(next(judging.results(exercise, text)).seen)
+"""
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=COURSE.folder, check=True
+    )
+    assert "A child came out of `f` too" in ran.stdout
 
 
 def test_a_room_that_an_answer_ends_while_its_witness_enters_is_built_anew() -> None:

@@ -189,7 +189,8 @@ class Running:
     def result(self) -> Any:
         """Wait for its end; what the function returned. Fails when it raised, or never returned."""
         self.wait_ended()
-        self.answer.wait_quiet(self._children_rest, seconds=1)  # one may come out of the function too
+        self.answer.wait_quiet(self._children_rest, seconds=5)  # one may come out of the function too…
+        self._hear_last_words()  # … and have said so with its last breath
         self.check()
         for claim in self.claims:
             if "returned" in claim:
@@ -198,7 +199,8 @@ class Running:
 
     def _children_rest(self) -> bool:
         """True when nobody else of the answer's has something to do."""
-        return all(sleeping_in(pid) for pid in self.pids())
+        calls = [sleeping_in(pid) for pid in self.pids()]
+        return all(call is not None and call not in NAPS for call in calls)
 
     def pids(self) -> list[int]:
         """The pids of all of it that is still there: of the process, and of those in its session."""
@@ -259,10 +261,13 @@ class Running:
 
     def _on_end(self) -> None:
         self.answer.forget(self._pidfd)
-        for drain in (self._on_claim, self._on_output):
-            any(not drain() for _ in range(MOST_LAST_WORDS))  # its children may go on for ever
+        self._hear_last_words()
         self.status = exit_status(self.pid)
         self.ended = True
+
+    def _hear_last_words(self) -> None:
+        for drain in (self._on_claim, self._on_output):
+            any(not drain() for _ in range(MOST_LAST_WORDS))  # its children may go on for ever
 
     def _on_output(self) -> bool:
         """Keep what was printed, up to a limit. True when there may be more."""
