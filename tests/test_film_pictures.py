@@ -234,6 +234,31 @@ def test_a_still_is_well_formed_and_holds_nothing_but_shapes_and_text(drawn: str
     assert not {name for name in named if name.startswith("on") or "href" in name or name == "id"}
 
 
+def test_who_has_only_written_output_before_the_film_was_cut_has_a_lane() -> None:
+    """To write to one's own output is no frame."""
+    cut = dataclasses.replace(
+        film((P, "fork() = child", "clone", TWO)), output=(Written("child", "stdout", "a\nb\n", 1),)
+    )
+    child = lanes(cut)["child"]
+    assert (child.first, child.last, child.ended) == (1, 2, False)
+    assert "says" in draw.film(cut)
+
+
+def test_backticks_that_a_program_wrote_are_seen_and_those_around_a_name_make_it_bold() -> None:
+    wrote = dataclasses.replace(
+        film((P, 'write(4, "`a`", 3) = 3', "write", ONE)),
+        output=(Written("parent", "stdout", "`ls` it\n", 1),),
+        limits=(Limit("x", "for " + "a" * 50 + " `child 2` " * 9 + "to end"),),
+    )
+    root = ElementTree.fromstring(draw.film(wrote))
+    lines = ["".join(line.itertext()) for line in root.iter(f"{SVG}text")]
+    assert 'write(4, "`a`", 3) = 3' in lines
+    assert "`ls` it" in lines
+    bold = [part.text.strip() for part in root.iter(f"{SVG}tspan") if part.text and part.text.strip()]
+    assert len(lines) > 5
+    assert set(bold) == {"child 2", "child", "2"}, "the name goes over the end of a line"
+
+
 def test_outcomes_are_drawn_with_bars_and_how_they_ended() -> None:
     drawn = draw.outcomes(LOST)
     said = words(drawn)

@@ -52,16 +52,16 @@ def text(
     mono: bool = False,
     more: str = "",
 ) -> str:
-    """One line of text."""
+    """One line of text; but for what a program did or wrote (`mono`), words between backticks are names."""
     face = f' font-family="{MONO}"' if mono else ""
+    escaped = html.escape(printable(words))
     return (
         f'<text x="{x:g}" y="{y:g}" fill="{colour}" font-size="{size}"{face}{more} '
-        f'xml:space="preserve">{_bold(html.escape(printable(words)))}</text>'
+        f'xml:space="preserve">{escaped if mono else _bold(escaped)}</text>'
     )
 
 
 def _bold(escaped: str) -> str:
-    """Words between backticks are names."""
     parts = escaped.split("`")
     return "".join(
         f'<tspan font-weight="bold">{part}</tspan>' if n % 2 else part for n, part in enumerate(parts)
@@ -83,11 +83,21 @@ def width(words: str, size: int = SIZE, letter: float = LETTER) -> float:
     return columns(printable(words)) * size * letter
 
 
+def rows(words: str, room: float) -> list[str]:
+    """A sentence over lines of a width; a name that goes on in the next is a name there, too."""
+    found: list[str] = []
+    inside = False
+    for row in wrap(printable(words), room, SIZE):
+        found.append(f"`{row}" if inside else row)
+        inside ^= row.count("`") % 2 == 1
+    return found
+
+
 def notes(said: Iterable[tuple[str, bool]], wide: float, y: float) -> tuple[list[str], float]:
     """Sentences below the rest, the warnings in their colour; and where they end."""
     parts = []
     for words, warns in said:
-        for row in wrap(printable(words), wide - 2 * PAD - _NAMES, SIZE):
+        for row in rows(words, wide - 2 * PAD - _NAMES):
             y += ROW - 3
             parts.append(text(row, PAD, y, CARD_WARNING if warns else CARD_SOFT))
     return parts, y

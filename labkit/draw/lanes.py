@@ -99,15 +99,18 @@ def _lanes(film: Film, rows: list[Row], at: dict[int, int]) -> Iterator[Lane]:
     frames: dict[str, list[Frame]] = {}
     for frame in film.frames:
         frames.setdefault(frame.who, []).append(frame)
+    for row in rows:
+        frames.setdefault(row.who, [])  # who has only written to its own output, and was cut short
     for who, own in frames.items():
-        born = _born(film, own[0])
+        born = _born(film, own[0]) if own else None
+        places = [n for n, row in enumerate(rows) if row.who == who]
         yield Lane(
             who,
-            first=at[own[0].n],
-            last=max(n for n, row in enumerate(rows) if row.who == who),
+            first=places[0],
+            last=places[-1],
             born=None if born is None else at[born.n],
             parent=None if born is None else born.who,
-            ended=rows[at[own[-1].n]].mark in ("ends", "killed"),
+            ended=bool(own) and rows[at[own[-1].n]].mark in ("ends", "killed"),
             waits=list(_waits(film, own, at)),
         )
 
@@ -132,7 +135,7 @@ def _was_there(film: Film, frame: Frame, pid: int) -> bool:
 
 
 def _waits(film: Film, own: list[Frame], at: dict[int, int]) -> Iterator[Wait]:
-    for frame, after in zip(own, [*own[1:], None], strict=True):
+    for frame, after in zip(own, [*own, None][1:], strict=True):
         if frame.blocked:
             woken = _woken(film, frame, after)
             end = None if after is None else at[after.n]

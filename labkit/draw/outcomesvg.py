@@ -10,7 +10,6 @@ from labkit.draw import card
 from labkit.draw.card import LETTER, PAD, ROW, SIZE, WIDEST, path, text
 from labkit.draw.columns import columns, cut
 from labkit.draw.palette import CARD_INK, CARD_LINE, CARD_SOFT, CARD_WARNING, LANES
-from labkit.draw.widths import wrap
 from labkit.words import count, printable
 
 if TYPE_CHECKING:
@@ -92,7 +91,7 @@ def _output(outcome: Outcome) -> tuple[str, ...]:
 
 def _ending(outcome: Outcome, room: float) -> tuple[str, ...]:
     said = list(outcome.in_words()) or [_WELL]
-    rows = [row for words in said for row in wrap(printable(words), room, SIZE)]
+    rows = [row for words in said for row in card.rows(words, room)]
     return tuple(rows if len(rows) <= LINES + 1 else [*rows[:LINES], "…"])
 
 
