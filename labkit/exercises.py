@@ -132,11 +132,17 @@ class Course:
         """The exercise `TOPIC/NAME`."""
         topic, _, short = name.partition("/")
         if not short or topic not in self.topics():
-            raise LabError(f"There is no exercise {name!r}. {_listing(list(self.names()))}")
+            raise LabError(f"There is no exercise {name!r}. {self._meant(short or name)}")
         found = self.exercises(topic).get(short)
         if found is None:
             raise LabError(f"There is no exercise {name!r}. {_listing(list(self.names(topic)))}")
         return found
+
+    def _meant(self, short: str) -> str:
+        """The exercises whose name without its topic was typed; all there are, if there is none."""
+        names = list(self.names())
+        alike = [name for name in names if name.partition("/")[2] == short]
+        return f"Did you mean {' or '.join(alike)}?" if alike else _listing(names)
 
     def names(self, topic: str | None = None) -> Iterator[str]:
         """The names of all exercises, or of a topic's."""

@@ -235,14 +235,15 @@ def test_a_prefix_that_cannot_be_written_is_named(tmp_path: Path) -> None:
         installing.install(str(tmp_path))
 
 
-def test_jupyterlab_saves_widgets_unless_somebody_decided_otherwise(tmp_path: Path) -> None:
+def test_jupyterlab_saves_widgets_and_asks_nothing_unless_somebody_decided_otherwise(tmp_path: Path) -> None:
     file = tmp_path / "share/jupyter/lab/settings/overrides.json"
-    (plugin,) = installing.SETTINGS
+    widgets = "@jupyter-widgets/jupyterlab-manager:plugin"
+    quiet = {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false"}}
     installing.install(str(tmp_path))
-    assert json.loads(file.read_text()) == {plugin: {"saveState": True}}
-    file.write_text(json.dumps({plugin: {"saveState": False}, "other": {"a": 1}}))
+    assert json.loads(file.read_text()) == {widgets: {"saveState": True}} | quiet
+    file.write_text(json.dumps({widgets: {"saveState": False}, "other": {"a": 1}}))
     installing.install(str(tmp_path))
-    assert json.loads(file.read_text()) == {plugin: {"saveState": False}, "other": {"a": 1}}
+    assert json.loads(file.read_text()) == {widgets: {"saveState": False}, "other": {"a": 1}} | quiet
     file.write_text("no JSON")
     installing.install(str(tmp_path))
     assert file.read_text() == "no JSON"

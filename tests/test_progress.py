@@ -132,5 +132,8 @@ def test_unknown_names_get_one_sentence() -> None:
     for magic in (answers.hint, answers.solution, answers.reset_exercise):
         with pytest.raises(LabError, match="There is no exercise 'pipes/nothing'"):
             magic("pipes/nothing")
+        for typed in ("write_all", "pipe/write_all"):
+            with pytest.raises(LabError, match=r"Did you mean pipes/write_all\?$"):
+                magic(typed)
         with pytest.raises(LabError, match="needs the name of an exercise"):
             magic("")

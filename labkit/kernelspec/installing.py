@@ -30,9 +30,13 @@ def spec(python: str) -> dict[str, object]:
     }
 
 
-SETTINGS = {"@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True}}
-"""JupyterLab saves widgets with a notebook, so that a film plays again when nothing runs. Each user may
-choose otherwise: these are only what the settings begin with."""
+SETTINGS: dict[str, dict[str, object]] = {
+    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
+    "@jupyterlab/apputils-extension:notification": {"fetchNews": "false"},
+}
+"""JupyterLab saves widgets with a notebook, so that a film plays again when nothing runs, and does not lay
+its question about news over a learner's first page. Each user may choose otherwise: these are only what
+the settings begin with."""
 
 
 def install(prefix: str = sys.prefix) -> Path:
