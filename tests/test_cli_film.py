@@ -9,10 +9,12 @@ import signal
 import subprocess
 import sys
 from argparse import Namespace
+from types import SimpleNamespace
 
 import pytest
 from stage import c
 
+from labkit.camera.interrupts import Interrupts
 from labkit.cli import film, main
 from labkit.errors import LabError
 
@@ -66,6 +68,20 @@ def test_an_interrupted_film_is_what_there_was_and_nothing_is_left(tmp_path):
     assert [kind for kind, _ in kind_and_id] == ["memory", "queue"]
     assert not [id for kind, id in kind_and_id if id in ids({"memory": "-m", "queue": "-q"}[kind])]
     assert not (tmp_path / "fifo").exists()
+
+
+def test_with_nohup_the_end_of_a_terminal_ends_no_recording():
+    interrupts = Interrupts(SimpleNamespace(ends_at=None))
+    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interrupts.taken():
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert interrupts.number is None
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert interrupts.number == signal.SIGTERM
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, former)
 
 
 def test_where_nobody_may_write_a_film_can_be_seen_all_the_same(monkeypatch):

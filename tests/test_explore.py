@@ -172,6 +172,22 @@ def test_a_signal_may_come_before_there_is_a_handler(exhaustive):
     assert set(outputs(found)) == {"7", "-10", "deadlock"}  # the last: in Python, just before it pauses
 
 
+@pytest.mark.parametrize("sets", ["", "resource.setrlimit(number, (50, most)); "])
+def test_that_anothers_limits_are_set_is_a_point(sets):
+    program = python(
+        "import os, resource\n"
+        "number = resource.RLIMIT_NOFILE\nmost = resource.getrlimit(number)[1]\n"
+        "resource.setrlimit(number, (60, most))\n"
+        "child = os.fork()\n"
+        f"if child == 0: {sets}os.sched_yield(); print(resource.getrlimit(number)[0]); os._exit(0)\n"
+        "resource.prlimit(child, number, (40, most))\n"
+        "os.wait()\n"
+    )
+    found = explored(program)
+    assert found.complete
+    assert set(outputs(found)) == {"40", "50" if sets else "60"}
+
+
 def test_python_has_the_same_race():
     found = explored(
         python(
@@ -358,6 +374,17 @@ def test_a_warm_interpreter_and_a_fresh_one_give_the_same(monkeypatch, tmp_path)
     fresh = explored(program)
     assert (fresh.schedules, outputs(fresh)) == (warm.schedules, outputs(warm))
     assert set(outputs(warm)) == {f"my own\n{n} ['program'] __main__" for n in (1, 2)}
+
+
+def test_a_folder_that_may_not_be_read_holds_no_modules_of_the_programs_own(monkeypatch):
+    from labkit.explore import zygote
+
+    def refused(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "listdir", refused)
+    monkeypatch.setattr(sys, "path", ["", *sys.path])
+    zygote._import({"json"})
 
 
 PIPES = {

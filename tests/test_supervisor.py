@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -17,6 +20,7 @@ from labkit.errors import LabError
 from labkit.kernel import proc, syscalls
 from labkit.owner import limits, marks, output
 from labkit.owner.family import Last
+from labkit.owner.loop import Owner
 from labkit.owner.watchdog import Watchdog
 from labkit.programs import Command, c, python, shell
 from labkit.supervisor import Program, Supervisor
@@ -442,3 +446,14 @@ def test_time_is_not_wasted_while_nothing_runs(supervisor: Supervisor) -> None:
 def _switches(pid: int) -> str:
     text = Path(f"/proc/{pid}/status").read_text()
     return text.partition("voluntary_ctxt_switches:")[2].split()[0]
+
+
+def test_the_number_of_a_recorder_that_has_ended_may_be_somebody_elses() -> None:
+    with subprocess.Popen(["sleep", "100"]) as another:
+        ended = SimpleNamespace(pid=another.pid, records=True, status=0)
+        owner: Any = SimpleNamespace(
+            programs={1: ended}, family=SimpleNamespace(living=lambda: pytest.fail("it waits"))
+        )
+        Owner._dismiss_recorders(owner)
+        another.kill()
+    assert another.returncode == -signal.SIGKILL

@@ -32,11 +32,13 @@ class Interrupts:
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
-        """Until the end, signals do not end this process."""
+        """Until the end, signals do not end this process. (With `nohup`, SIGHUP ends no recording either.)"""
         if threading.current_thread() is not threading.main_thread():
             yield  # such a thread never sees a signal
             return
-        former = {number: signal.signal(number, self._came) for number in _SIGNALS}
+        nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        wanted = [number for number in _SIGNALS if not (nohup and number == signal.SIGHUP)]
+        former = {number: signal.signal(number, self._came) for number in wanted}
         try:
             yield
         finally:

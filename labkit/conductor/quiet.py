@@ -310,7 +310,7 @@ def _housekeeping(task: Task, call: Made) -> bool:
         return _library_masks(task, call)
     if name == "getsockopt":
         return args[1] == _SOL_SOCKET and args[2] in _WHAT_KIND
-    return name == "prlimit64" and args[2] == 0
+    return name == "prlimit64" and args[2] == 0 and signed32(args[0]) in (0, task.process.pid)
 
 
 def _python_puts_back(task: Task, call: Made) -> bool:

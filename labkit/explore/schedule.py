@@ -22,9 +22,10 @@ receiver goes first, and waits.)
 
 Of what is done without asking, the last two lines hold only as long as nobody looks. So each is watched:
 whether the stretch wrote output or touched shared memory, whether a parent asks which child was first, or
-somebody how many have a segment attached, or whether one sends another a signal (then it matters when a
-handler is set up and signals are blocked). If so, `Noticed` is raised: the search begins anew with that as
-a point. (Of `wait(NULL)` we take it that which child came is not asked.)
+somebody how many have a segment attached, whether one sends another a signal (then it matters when a
+handler is set up and signals are blocked), or asks for another's limits or sets them (then it matters when
+that one does). If so, `Noticed` is raised: the search begins anew with that as a point. (Of `wait(NULL)` we
+take it that which child came is not asked.)
 
 A call that would only wait is not offered: whoever would wait may as well stand before the call. That holds
 as long as nobody counts who waits, or takes away what is waited for; that is watched likewise.
@@ -56,7 +57,7 @@ from labkit.explore.things import Things
 from labkit.kernel.touch import Fresh, Touch
 
 Notice = tuple[str, tuple[int, ...]]
-"""What must be a point: (`birth`, `fork` or `wait`, whose), or (`exit`, `asleep` or `signals`, ())."""
+"""What must be a point: (`birth`, `fork`, `wait`; whose), or (`exit`, `asleep`, `signals`, `limits`; ())."""
 
 HURRIES = 50
 """Timed waits in a run that take no time. More would be those of one who waits for a clock to go on."""
@@ -64,6 +65,8 @@ _WNOHANG = 1
 _ASLEEP: Notice = ("asleep", ())
 _SIGNALS: Notice = ("signals", ())
 """One process sends another a signal: it is not the same before a handler is there, and after."""
+_LIMITS: Notice = ("limits", ())
+"""One process asks for another's limits or sets them: then it matters when that one sets its own."""
 _SETS_SIGNALS = ("rt_sigaction", "rt_sigprocmask")
 _BY_FD = ("pidfd_send_signal",)
 _SENDS = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", *_BY_FD)
@@ -294,6 +297,8 @@ class Run:
             return self._ends_unnoticed(task)
         if call.name in _SETS_SIGNALS and _SIGNALS in self.known:
             return False
+        if call.name == "prlimit64" and (_LIMITS in self.known or _is_anothers(task, call)):
+            return False
         if call.name in SHARED_BY_THREADS and len(task.process.tasks) > 1:
             return False
         return call.spec.own or is_private(task, call)
@@ -348,6 +353,8 @@ class Run:
             self._notice(("exit", ()))
         elif call.name in _SENDS and (call.name in _BY_FD or signed32(call.args[0]) != task.process.pid):
             self._notice(_SIGNALS)
+        elif call.name == "prlimit64" and _is_anothers(task, call):
+            self._notice(_LIMITS)
         elif call.name == "shmctl" and call.args[1] & 0xFF in _COUNTS_ATTACHED:
             if len(self.conductor.processes) > 1:
                 self._notice(("exit", ()))
@@ -394,6 +401,11 @@ def _sees_who_waits(task: Task) -> bool:
     if task.state != "call" or call is None or call.name not in ("semctl", "msgctl"):
         return False
     return (call.name, call.args[2 if call.name == "semctl" else 1] & 0xFF) in _SEES_WAITING
+
+
+def _is_anothers(task: Task, call: Made) -> bool:
+    """The process that this call names first is another one."""
+    return signed32(call.args[0]) not in (0, task.process.pid)
 
 
 def _options(call: Made) -> int:

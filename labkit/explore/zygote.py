@@ -18,7 +18,10 @@ PLAIN = {
 
 def _import(names):
     """Import these, unless they are the program's own: those are in the folder that it works in."""
-    own = {name.partition(".")[0] for name in os.listdir()} if "" in sys.path else ()
+    try:
+        own = {name.partition(".")[0] for name in os.listdir()} if "" in sys.path else ()
+    except OSError:
+        own = ()  # Python finds nothing there either
     for name in names:
         if name not in own:
             try:  # noqa: SIM105  (contextlib may be one of them)

@@ -181,7 +181,7 @@ FRIENDLY = {
     "pwrite64": "pwrite", "rt_sigaction": "sigaction", "rt_sigprocmask": "sigprocmask",
     "rt_sigsuspend": "sigsuspend", "rt_sigtimedwait": "sigtimedwait", "rt_sigqueueinfo": "sigqueue",
     "mq_timedsend": "mq_send", "mq_timedreceive": "mq_receive", "eventfd2": "eventfd",
-    "signalfd4": "signalfd", "pselect6": "pselect",
+    "signalfd4": "signalfd", "pselect6": "pselect", "prlimit64": "prlimit",
     "mknodat": "mknod", "mkdirat": "mkdir", "symlinkat": "symlink", "renameat": "rename",
 }  # fmt: skip
 """The C library's name, where a programmer would not know the kernel's."""

@@ -65,9 +65,8 @@ class Owner:
     def run(self) -> None:
         """Serve until the notebook's process is gone or says goodbye."""
         syscalls.become_subreaper()
-        syscalls.die_with_parent(
-            signal.SIGCONT
-        )  # a program may have stopped us when the notebook's end comes
+        # A program may have stopped us when the notebook's end comes.
+        syscalls.die_with_parent(signal.SIGCONT)
         wake, woken = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(woken, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGHUP):
@@ -319,7 +318,7 @@ class Owner:
 
     def _dismiss_recorders(self) -> None:
         """Whoever records programs knows what they made, and removes it if there is time."""
-        recorders = [p.pid for p in self.programs.values() if p.records]
+        recorders = [p.pid for p in self.programs.values() if p.records and p.status is None]
         for pid in recorders:
             send(pid, signal.SIGTERM)
             send(pid, signal.SIGCONT)
