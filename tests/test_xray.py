@@ -14,7 +14,9 @@ import pytest
 from kernel.subjects import one, picture, subject, until
 
 from labkit.draw import text
+from labkit.draw.sketch import sketch
 from labkit.errors import LabError
+from labkit.kernel import memory
 from labkit.kernel.numbers import number
 from labkit.scene import Pipe, Process, Scene
 from labkit.xray import XRay, xray
@@ -416,14 +418,14 @@ except BlockingIOError: pass
 ready()
 """
     with subject(source) as program:
-        (pipe,) = [
-            thing
-            for thing in xray(program.pid).objects
-            if isinstance(thing, Pipe) and thing.notes and "ring of pages" in thing.notes[0]
-        ]
+        scene = xray(program.pid)
+    (pipe,) = [thing for thing in scene.objects if isinstance(thing, Pipe) and thing.notes]
     assert pipe.queued is not None
     assert 0 < pipe.queued < 65536
-    assert f"{pipe.queued:,} of 65,536" in pipe.notes[0]
+    (why,) = pipe.notes
+    assert why == f"full: its {65536 // memory.PAGE} pages are all in use, if not to the last byte"
+    (box,) = [box for box in sketch(scene).boxes if box.title == pipe.id]
+    assert why in " ".join(box.lines), "a still shows all of it, and not its first half"
 
 
 def test_others_is_true_when_somebody_outside_holds_an_end() -> None:

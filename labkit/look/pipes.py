@@ -8,7 +8,7 @@ import time
 from typing import NamedTuple
 
 from labkit.errors import Vanished
-from labkit.kernel import pipes, proc
+from labkit.kernel import memory, pipes, proc
 from labkit.look import Held, Look, locked
 from labkit.look.descriptors import mode
 from labkit.scene import End, Pipe
@@ -168,10 +168,9 @@ def _path(row: Held) -> tuple[str | None, bool]:
 def _notes(facts: pipes.Levels | None, gone: bool) -> list[str]:
     notes = ["its name is removed: nobody can open it any more"] if gone else []
     if facts and facts.full and facts.queued < facts.capacity:
-        notes.append(
-            f"full with {facts.queued:,} of {facts.capacity:,} bytes: the pipe is a ring of pages, and a "
-            "write that does not fit behind the last one takes a page of its own"
-        )
+        pages = facts.capacity // memory.PAGE
+        use = "only page is in use" if pages == 1 else f"{pages} pages are all in use"
+        notes.append(f"full: its {use}, if not to the last byte")
     if facts and facts.other_side_gone:
         notes.append("no reader is left" if facts.writing else "no writer is left")
     return notes
