@@ -236,12 +236,16 @@ class Supervisor:
         self._owner_died()
 
     def _silent(self) -> bool:
-        """Wait until the owner says something; True when it says nothing for long while programs run."""
-        if not any(not program.gone for program in list(self._programs.values())):
-            return False
+        """Wait until the owner says something; True when it says nothing for long while programs run.
+
+        One may begin while we wait, and stop the owner before that has told of it.
+        """
         asked = select.poll()
         asked.register(self._socket, select.POLLIN)
-        return not asked.poll(PATIENCE_S * 1000)
+        while not asked.poll(PATIENCE_S * 1000):
+            if any(not program.gone for program in list(self._programs.values())):
+                return True
+        return False
 
     def _heard(self, head: dict[str, Any], body: bytes) -> None:
         event = head["event"]

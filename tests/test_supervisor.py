@@ -310,6 +310,19 @@ def test_a_program_cannot_stop_its_owner(run: Run) -> None:
     assert program.wait(PATIENCE_S) == 3
 
 
+def test_an_owner_that_is_stopped_before_it_tells_of_a_program_is_freed(supervisor: Supervisor) -> None:
+    """Nobody had anything to hear from it until then."""
+    assert supervisor.pid is not None
+    os.kill(supervisor.pid, signal.SIGSTOP)
+    started: list[Program] = []
+    starter = threading.Thread(target=lambda: started.append(supervisor.start(shell("exit 3"))), daemon=True)
+    starter.start()
+    starter.join(PATIENCE_S)
+    os.kill(supervisor.pid, signal.SIGCONT)
+    assert started, "it was never freed"
+    assert started[0].wait_gone(PATIENCE_S)
+
+
 def test_a_memory_hog_is_ended(scratch: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LABKIT_MEMORY_BYTES", str(100 << 20))
     hog = Supervisor()
