@@ -86,3 +86,20 @@ def test_without_git_nothing_is_trusted(lab: ModuleType) -> None:
     shutil.rmtree(lab.ROOT / ".git")
     (lab.ROOT / ".git").write_text("no repository")
     assert lab.untouched() == {}
+
+
+@pytest.mark.parametrize(
+    ("typed", "begins"),
+    [("--no-browser", "/lab/tree/notebooks/00_start_here.ipynb"), ("--LabApp.default_url=/x", "/x")],
+)
+def test_the_address_that_is_printed_leads_to_the_first_notebook(
+    lab: ModuleType, monkeypatch: pytest.MonkeyPatch, typed: str, begins: str
+) -> None:
+    commands: list[list[str]] = []
+    monkeypatch.setattr(lab.os, "execv", lambda _, command: commands.append(command))
+    monkeypatch.setattr(lab, "trust", lambda _: None)
+    monkeypatch.setattr(lab.sys, "argv", ["lab.py", typed])
+    monkeypatch.chdir(lab.ROOT)
+    lab.main()
+    said = [word for word in commands[0] if "default_url" in word]
+    assert said == [f"--LabApp.default_url={begins}"], "Jupyter takes an option once"

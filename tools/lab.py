@@ -23,6 +23,8 @@ def main() -> None:
     program = str(ROOT / ".venv/bin/jupyter")
     # Without port_retries=0, a port that is taken is silently another one.
     command = [program, "lab", f"--ServerApp.root_dir={ROOT}", "--ServerApp.port_retries=0"]
+    if not any("default_url" in word for word in sys.argv[1:]):
+        command.append(f"--LabApp.default_url=/lab/tree/{START}")  # the address it prints leads there too
     if os.geteuid() == 0:
         command.append("--allow-root")
     if _sockets_fit():
