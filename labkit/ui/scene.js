@@ -42,11 +42,6 @@ function merge(old, changes, key, order) {
   return names.filter((name) => all.has(name)).map((name) => /** @type {Thing} */ (all.get(name)));
 }
 
-/** Is anything in it still alive? @param {Scene} scene */
-export function isAlive(scene) {
-  return scene.processes.some((p) => p.state !== "dead" && p.state !== "zombie");
-}
-
 const QUIET = new Set(["terminal", "other"]);
 
 /**
