@@ -393,6 +393,26 @@ cage.close()
     assert (ran.stdout, ran.stderr) == (f"{scratch}\n", "")
 
 
+def test_an_exploration_without_a_room_leaves_no_folder() -> None:
+    code = """
+import glob, os
+from labkit.judge.cage import Cage
+from labkit.judge.sandbox import Wall
+from labkit.kernel import syscalls
+syscalls.become_subreaper()
+os.environ["LABKIT_SCOPE"] = "exploring-%d" % os.getpid()
+cage = Cage(Wall("none"))
+job = {"language": "python", "programs": [["one", "print(1)"]], "most": 5, "seconds": 20}
+exploring = cage.explore(job | {"limits": {}, "looks": []})
+while exploring.read(): pass
+found = exploring.result()
+exploring.close(), cage.close()
+print(*found, glob.glob("/tmp/*" + os.environ["LABKIT_SCOPE"]))
+"""
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (ran.stdout, ran.stderr) == ("exploration []\n", "")
+
+
 def test_what_a_child_says_with_its_last_breath_is_heard() -> None:
     code = """
 import sys, time

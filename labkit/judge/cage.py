@@ -33,6 +33,8 @@ from labkit.kernel import proc, remains, syscalls
 NURSERY = str(PACKAGE / "judge" / "nursery.py")
 ANSWER = "answer"
 """The name of the folder that an answer works in."""
+EXPLORING = "exploring"
+"""The name of the folder that belongs to an exploration's conductor."""
 PATIENCE_S = 20
 MANY = 4
 """More processes than these are ended with their room: then none of them can fork faster than we kill."""
@@ -124,8 +126,10 @@ class Cage:
 
     def explore(self, job: dict[str, Any]) -> Exploring:
         """Start an exploration in a room of its own, behind a wall like this one."""
+        # A room of its own has a /tmp of its own, which goes with it.
+        scratch = None if self.wall.own_files else self.folders.renew(EXPLORING)
         with _built(self.wall.for_tracing()) as (prefix, fds):
-            return Exploring(prefix, fds, job)
+            return Exploring(prefix, fds, job, scratch)
 
     # --- its folders ---
 

@@ -44,7 +44,9 @@ FOLDER = "work"
 class Exploring:
     """A conductor at work. One owner: the answer that started it."""
 
-    def __init__(self, argv: Sequence[str], fds: Sequence[int], job: dict[str, Any]) -> None:
+    def __init__(
+        self, argv: Sequence[str], fds: Sequence[int], job: dict[str, Any], scratch: str | None = None
+    ) -> None:
         from labkit.judge import sandbox
 
         self.fd, theirs = os.pipe()
@@ -53,7 +55,7 @@ class Exploring:
         null = subprocess.DEVNULL
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=null, stderr=null, pass_fds=[theirs, *fds], cwd="/",
-            start_new_session=True, env=_environment(),
+            start_new_session=True, env=_environment(scratch),
         )  # fmt: skip
         os.close(theirs)
         self._said = bytearray()
@@ -87,10 +89,11 @@ class Exploring:
         self._process.wait()
 
 
-def _environment() -> dict[str, str]:
+def _environment(scratch: str | None) -> dict[str, str]:
     from labkit.judge.sandbox import PACKAGE  # not above: a conductor needs none of it, and starts often
 
     kept = {name: os.environ[name] for name in ("PATH", "LABKIT_SCOPE") if name in os.environ}
+    kept |= {"LABKIT_SCRATCH": scratch} if scratch else {}
     return kept | {"LANG": "C.UTF-8", "HOME": "/tmp", "PYTHONPATH": str(PACKAGE.parent)}
 
 
