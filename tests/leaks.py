@@ -53,13 +53,19 @@ class Before:
         return left + [text for key, text in new if not _is_a_strangers(key)]
 
     def _wait_gone(self) -> list[tuple[int, int]]:
-        """New processes that still run, after a while."""
-        deadline = time.monotonic() + PATIENCE_S
-        while living := [p for p in _descendants() if p not in self._processes and _state(p[0]) not in "ZX"]:
-            if time.monotonic() > deadline:
-                break
-            _wait_one(living[0][0], deadline)
-        return living
+        """New processes that still run, after a while.
+
+        A walk may miss who is born meanwhile to one that ends: nobody is left when two walks say so.
+        """
+        deadline, before = time.monotonic() + PATIENCE_S, None
+        while True:
+            new = _descendants() - self._processes
+            living = [p for p in new if _state(p[0]) not in "ZX"]
+            if (new == before and not living) or time.monotonic() > deadline:
+                return living
+            before = new
+            if living:
+                _wait_one(living[0][0], deadline)
 
 
 # --- processes --------------------------------------------------------------------------------------
