@@ -79,9 +79,9 @@ class Program:
         if self.on_output is not None:
             self.on_output(self, stream, data)
 
-    def wait_done_or_asking(self) -> None:
-        """Wait until it has ended, or wants something typed."""
-        self._supervisor.wait_for(lambda: self.done or self.asking)
+    def wait_done_or_asking(self, timeout: float) -> None:
+        """Wait until it has ended, or wants something typed, or the time is up."""
+        self._supervisor.wait_for(lambda: self.done or self.asking, timeout)
 
     def wait_gone(self, timeout: float | None = None) -> bool:
         """Wait until no process of it is left."""

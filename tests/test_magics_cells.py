@@ -340,6 +340,32 @@ def test_interrupting_is_ctrl_c_and_a_second_time_ends_it(live: FrontEnd) -> Non
     assert live.replies[own]["ename"] == "Interrupted"
 
 
+INTERRUPTED_WHILE_INTERRUPTING = """
+import os, signal, labkit.process
+plain = labkit.process.Program.interrupt
+def interrupt(program):
+    labkit.process.Program.interrupt = plain
+    plain(program)
+    os.kill(os.getpid(), signal.SIGINT)
+labkit.process.Program.interrupt = interrupt
+"""
+
+
+@pytest.mark.parametrize("magic", ["%%program", "%%film"])
+def test_a_second_interrupt_counts_also_while_the_first_is_answered(
+    live: FrontEnd, magic: str, tmp_path: Path
+) -> None:
+    live.run(INTERRUPTED_WHILE_INTERRUPTING)
+    begun = tmp_path / "begun"
+    body = f"import signal, time\nsignal.signal(signal.SIGINT, signal.SIG_IGN)\nopen({str(begun)!r}, 'w')\n"
+    own = live.send(f"{magic} deaf\n{body}while True: time.sleep(0.01)", "int")
+    live.until(begun.exists)
+    live.manager.interrupt_kernel()
+    live.until(lambda: own not in live.busy and own in live.replies)
+    assert live.replies[own]["ename"] == "Interrupted"
+    assert "Traceback" not in live.text(own)
+
+
 def test_running_a_cell_again_ends_what_it_had_started(live: FrontEnd) -> None:
     live.run("%%shell again &\nsleep 100", "again")
     assert "The again that this cell had started before was ended." in live.run(

@@ -13,6 +13,7 @@ import os
 import shlex
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,9 +21,11 @@ from labkit import names, studio, supervisor
 from labkit.errors import LabError
 from labkit.exploration import Exploration
 from labkit.film import Film
+from labkit.magics import interrupts
 from labkit.magics.byname import Interrupted
 from labkit.magics.cells import definition, make
 from labkit.magics.options import parse
+from labkit.process import Program
 from labkit.programs import Command
 
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -34,6 +37,9 @@ _OPTIONS = {
     "film": "[--turns RULE] [--frames N] [--all-calls] [--slow S] [-o FILE]",
     "explore": "[--max N] [--exhaustive] [--jobs N]",
 }
+_TELLS_EVERY_S = 0.3
+_PATIENCE_S = 3.0
+"""How long an interrupted camera has to clear away."""
 _FLAGS = ("--all-calls", "--exhaustive")
 
 
@@ -245,18 +251,28 @@ def _run(order: str, result: str, on_line: Callable[[str], None]) -> str:
     command = Command(
         (sys.executable, "-m", "labkit.studio", order, result), name="camera", cwd="/", env=environment
     )
-    program = supervisor.connect().start(command, on_output=heard, records=True)
-    try:
-        while program.wait(timeout=0.3) is None and not program.done:
-            lines = "".join(said).splitlines()
-            if lines:
-                on_line(lines[-1])
-    except KeyboardInterrupt:
-        program.interrupt()  # it removes what its programs could not, and ends
-        program.wait_gone(timeout=3)
-        program.kill()
-        program.wait_gone()
-        raise Interrupted("The recording was interrupted; its programs have been ended.") from None
-    finally:
-        program.wait_gone(timeout=5)
+    with interrupts.counted() as count:
+        program = supervisor.connect().start(command, on_output=heard, records=True)
+        try:
+            _wait(program, count, said, on_line)
+        finally:
+            if not program.done:
+                program.kill()
+            program.wait_gone(timeout=5)
+    if count.value:
+        raise Interrupted("The recording was interrupted; its programs have been ended.")
     return "".join(said)
+
+
+def _wait(program: Program, count: interrupts.Count, said: list[str], on_line: Callable[[str], None]) -> None:
+    """Until the camera has ended. Interrupted, it removes what its programs could not, and ends."""
+    while not program.done and not count.value:
+        program.wait(_TELLS_EVERY_S)
+        lines = "".join(said).splitlines()
+        if lines:
+            on_line(lines[-1])
+    if not program.done:
+        program.interrupt()
+        patience = time.monotonic() + _PATIENCE_S
+        while not program.done and count.value == 1 and time.monotonic() < patience:
+            program.wait(interrupts.LOOKS_EVERY_S)

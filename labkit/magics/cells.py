@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit import names, supervisor
 from labkit.errors import LabError
-from labkit.magics import byname, completing, typing_in
+from labkit.magics import byname, completing, interrupts, typing_in
 from labkit.magics.byname import Interrupted, programs, stop, wait
 from labkit.magics.options import Options, parse, usage
 from labkit.magics.printing import Printer, note
@@ -158,6 +158,22 @@ def start(shell: Any, command: Command, options: Options) -> Program:
     """Start a program, and in the foreground wait for it."""
     screen = Screen(shell)
     printer = Printer(screen)
+    if options.background:
+        return _start(shell, command, options, screen, printer)
+    with interrupts.counted() as count:
+        program = _start(shell, command, options, screen, printer)
+        try:
+            _wait_in_foreground(shell, screen, program, count)
+        finally:
+            if not program.done:
+                program.kill()
+            byname.show_held(program)
+    if count.value:
+        raise Interrupted(f"{program.name} was interrupted.")
+    return program
+
+
+def _start(shell: Any, command: Command, options: Options, screen: Screen, printer: Printer) -> Program:
     _end_earlier(screen, printer)
     if command.warnings:
         printer.say(command.warnings)
@@ -175,11 +191,6 @@ def start(shell: Any, command: Command, options: Options) -> Program:
         _of_cell[screen.cell_id] = program
     if not screen.live:
         byname.hold(program, printer)
-    if not options.background:
-        try:
-            _wait_in_foreground(shell, screen, program)
-        finally:
-            byname.show_held(program)
     return program
 
 
@@ -198,26 +209,25 @@ def _end_earlier(screen: Screen, printer: Printer) -> None:
         printer.say(f"The {earlier.name} that this cell had started before was ended.")
 
 
-def _wait_in_foreground(shell: Any, screen: Screen, program: Program) -> None:
+def _wait_in_foreground(shell: Any, screen: Screen, program: Program, count: interrupts.Count) -> None:
     """Wait, and pass on what is typed. The first interrupt is Ctrl-C; the second ends the program."""
-    interrupts = 0
+    heeded = 0
     while not program.done:
-        try:
-            program.wait_done_or_asking()
-            if program.asking:
-                _answer(shell, screen, program)
-        except KeyboardInterrupt:
-            interrupts += 1
-            if interrupts == 1:
+        if heeded < count.value:
+            heeded += 1
+            if heeded == 1:
                 program.interrupt()
             else:
                 program.kill()
-    if interrupts:
-        raise Interrupted(f"{program.name} was interrupted.")
+            program.wait(interrupts.LOOKS_EVERY_S)  # whoever ends asks for no more input
+        program.wait_done_or_asking(interrupts.LOOKS_EVERY_S)
+        if program.asking:
+            _answer(shell, screen, program, count)
 
 
-def _answer(shell: Any, screen: Screen, program: Program) -> None:
-    line = typing_in.ask(shell, screen, lambda: not program.done)
+def _answer(shell: Any, screen: Screen, program: Program, count: interrupts.Count) -> None:
+    before = count.value
+    line = typing_in.ask(shell, screen, lambda: not program.done and count.value == before)
     if line is None:
         return
     if line in typing_in.END:
