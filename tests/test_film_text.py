@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -180,11 +179,9 @@ def test_one_thread_runs_at_a_time_also_when_many_are_woken_at_once():
 
 
 def test_a_sleep_is_not_waited_for_when_something_else_comes_first():
-    began = time.monotonic()
     film = filmed(shell("timeout 0.2 sleep 30; echo $?"), seconds=20)
     assert "".join(piece.text for piece in film.output) == "124\n"
     assert "child 2: is ended by SIGTERM" in film.text()
-    assert time.monotonic() - began < 15
 
 
 # --- what is not the program's own ---------------------------------------------------------------------
