@@ -336,6 +336,7 @@ def passed_on(answer):
     running = answer.call("in_capitals", r, out)
     feed.write(data)
     feed.close()
+    answer.wait(lambda: running.ended or running.sleeps_for_good())  # `out` holds less than that
     received = taken.read_all()
     running.check()
     if received != data.upper():
