@@ -22,7 +22,9 @@ CHOICES = frozenset(
 """Calls that end as soon as one of several descriptors is ready."""
 CHILDREN = frozenset({"wait", "waitpid", "wait3", "wait4", "waitid", "vfork"})
 SEMAPHORES = frozenset({"semop", "semtimedop"})
-SIGNALS = frozenset({"pause", "rt_sigsuspend", "sigsuspend", "rt_sigtimedwait", "sigwait", "sigwaitinfo"})
+ANY_SIGNAL = frozenset({"pause", "rt_sigsuspend", "sigsuspend"})
+"""Calls that end when a handler has run."""
+SIGNALS = ANY_SIGNAL | {"rt_sigtimedwait", "sigwait", "sigwaitinfo"}
 SLEEPS = frozenset({"nanosleep", "clock_nanosleep", "sleep", "usleep"})
 
 EMPTY_MESSAGE = "a message of 0 bytes is the first to be received"

@@ -259,7 +259,9 @@ def test_nothing_is_said_of_a_lock_whose_description_somebody_unseen_may_have(ot
         return scene(waiter, objects=(lock("lock-1", P, type=type, others=others),))
 
     assert found(held("flock")) == found(held("ofd")) == []
-    assert found(held("posix")) == [(P,)], "a record lock is its process's own"
+    crossed = crossed_locks()
+    locks = [dataclasses.replace(o, type="posix", others=others) for o in crossed.objects]  # type: ignore[call-arg]
+    assert found(dataclasses.replace(crossed, objects=tuple(locks))) == [(P, C)], "its process's own"
 
 
 def test_one_who_shares_the_holders_descriptor_could_unlock() -> None:
@@ -271,6 +273,32 @@ def test_one_who_shares_the_holders_descriptor_could_unlock() -> None:
     friend = dataclasses.replace(process(D, "friend"), descriptors=(row,))
     shared = dataclasses.replace(stuck, processes=(stuck.processes[0], holder, friend))
     assert found(shared) == []
+
+
+def test_who_wants_a_lock_alone_needs_each_of_its_holders() -> None:
+    def shared(*rest: Process) -> Scene:
+        wanting = process(P, "a", locking(3, "lock-1"), {4: ("pipe-1", "w")})
+        holder = process(C, "b", reading(5, "pipe-1"), {5: ("pipe-1", "r")})
+        return scene(wanting, holder, *rest, objects=(lock("lock-1", C, *(p.pid for p in rest)),))
+
+    assert found(shared(process(D, "c"))) == found(shared()) == [(P, C)]
+    assert "which `b` and `c` hold" in said(shared(process(D, "c")))
+    waiter = process(P, "a", locking(3, "lock-1"))
+    assert found(scene(waiter, process(C, "b"), objects=(lock("lock-1", C),))) == []
+
+
+@pytest.mark.parametrize("type", ["posix", "ofd"])
+def test_ones_own_share_of_a_lock_is_not_in_ones_way(type: str) -> None:
+    def widening(*blocked: Blocked | None) -> Scene:
+        both = [process(P + i, "ab"[i], one) for i, one in enumerate(blocked)]
+        return scene(*both, objects=(lock("lock-1", P, C, type=type),))
+
+    wide = locking(3, "lock-1")
+    assert found(widening(wide, None)) == []
+    assert found(widening(wide, wide)) == [(P, C)]
+    assert "They both share it and want it alone" in said(widening(wide, wide))
+    alone = scene(process(P, "a", locking(3, "lock-1")), objects=(lock("lock-1", P, type="posix"),))
+    assert found(alone) == [], "a record lock never blocks its own process: somebody unseen has it too"
 
 
 # --- semaphores -------------------------------------------------------------------------------------
@@ -538,6 +566,10 @@ def test_an_eventfd_is_counted_up_by_who_has_it() -> None:
     one = process(P, "a", reading(3, "eventfd-1"), {3: ("eventfd-1", "rw")})
     assert found(scene(one, objects=(event,))) == [(P,)]
     assert found(scene(one, process(C, "b", None, {3: ("eventfd-1", "rw")}), objects=(event,))) == []
+    full = dataclasses.replace(event, count=2**64 - 2)
+    writer = process(P, "a", writing(3, "eventfd-1"), {3: ("eventfd-1", "rw")})
+    assert "eventfd-1 has no room, and only it itself could read it" in said(scene(writer, objects=(full,)))
+    assert found(scene(writer, objects=(event,))) == []
 
 
 def polling(poll: Blocked, *more: Process) -> Scene:
@@ -628,6 +660,17 @@ def test_one_who_will_be_told_of_the_end_of_a_child_can_act() -> None:
     assert found(family(process(D, "busy", ppid=P))) == []
     assert found(family(process(D, "busy", ppid=C))) == [(P, C)], "another's child"
     assert found(family(process(D, "ended", state="zombie", ppid=P))) == [(P, C)]
+
+
+def test_who_waits_for_sigchld_alone_waits_for_its_children() -> None:
+    def shell(*caught: str, call: str = "sigsuspend", **more: tuple[str, ...]) -> Scene:
+        signals = dataclasses.replace(catching("SIGCHLD", *caught), **more)
+        parent = process(P, "sh", Blocked(call, timed=False), {4: ("pipe-1", "w")}, signals=signals)
+        return scene(parent, process(C, "cat", reading(3, "pipe-1"), {3: ("pipe-1", "r")}, ppid=P))
+
+    assert found(shell()) == found(shell("SIGINT")) == found(shell(call="pause")) == [(P, C)]
+    assert "`sh` waits in sigsuspend for `cat` to end" in said(shell())
+    assert found(shell("SIGUSR1")) == found(shell(call="sigwait")) == found(shell(blocked=("SIGCHLD",))) == []
 
 
 def test_a_stopped_process_may_be_continued() -> None:

@@ -84,6 +84,24 @@ HANGS = {
 
 # --- programs that do not ---------------------------------------------------------------------------
 
+SHARED_LOCK = """
+    import fcntl, os, struct, sys
+    SETLKW = 7
+    def take(kind):
+        fcntl.fcntl(file, SETLKW, struct.pack("hhqqi", kind, 0, 0, 10, 0))
+    r, w = os.pipe()
+    told, tell = os.pipe()
+    if os.fork() == 0:
+        if os.fork() == 0:
+            os.setsid(), os.close(w)
+            file = open(sys.argv[1] + "/a", "w+")
+            take(fcntl.F_RDLCK), os.write(tell, b".")
+            os.read(r, 1)
+        os._exit(0)
+    os.wait(), os.read(told, 1)
+    file = open(sys.argv[1] + "/a", "w+")
+    take(fcntl.F_RDLCK), take(fcntl.F_WRLCK)
+"""
 CALM: dict[str, tuple[str, str]] = {
     "a server in accept": ("accept", "import socket; s = socket.create_server(('127.0.0.1', 0)); s.accept()"),
     "a full line before a server that sleeps": ("connect", """
@@ -259,6 +277,8 @@ CALM: dict[str, tuple[str, str]] = {
             pause();
         }
     """),
+    "a record lock that a stranger shares": ("fcntl", SHARED_LOCK),
+    "an OFD lock that a stranger shares": ("fcntl", SHARED_LOCK.replace("SETLKW = 7", "SETLKW = 38")),
     "a tracer of a stranger": ("wait4", """
         #include <signal.h>
         #include <sys/prctl.h>

@@ -160,9 +160,13 @@ def _only_the_rest_sleeps(scene: Scene) -> bool:
 def test_a_process_whose_main_thread_has_ended_is_looked_into_through_another() -> None:
     source = """
 def leave():
+    os.fork() or os._exit(0)  # the dead have no memory, as an ended thread: they do not share it
     r, w = os.pipe()
     reader = threading.Thread(target=os.read, args=(r, 1))
     reader.start()
+    lock = threading.Lock()
+    lock.acquire()
+    threading.Thread(target=lock.acquire).start()
     libc.pthread_exit(None)
 child(leave)
 ready()

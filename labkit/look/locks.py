@@ -32,7 +32,7 @@ class Locks:
                 self._key(file, facts, row.pid)
 
     def _key(self, file: str, facts: LockFacts, holder: int | None) -> Identity:
-        key = (file, facts.type, facts.mode, facts.start, facts.end)
+        key = _key_of(file, facts)
         self.facts[key] = facts
         holders = self.holders.setdefault(key, set())
         if holder is not None:
@@ -47,21 +47,23 @@ class Locks:
         return self._listed
 
     def take_waiters(self) -> None:
-        """Who waits for these locks, inside the picture or outside."""
+        """Who waits for these locks, and who outside the picture holds one of them too."""
         for one in self.listed:
             file = self.files.get(one.lock.file)
-            if file is None or not one.waiting:
+            if file is None or not (one.waiting or _key_of(file, one.lock) in self.facts):
                 continue
-            key = self._key(file, one.lock, None)
+            key = self._key(file, one.lock, _owner(one.lock))
             self.waiting.setdefault(key, set()).update(w.pid for w in one.waiting if w.pid is not None)
 
-    def wanted_by(self, pid: int, file: str, wish: Wish) -> Identity | None:
-        """The lock that blocks this process's call."""
+    def wanted_by(self, pid: int, file: str, wish: Wish, through: set[Identity]) -> Identity | None:
+        """The lock that blocks this process's call; `through`: what it holds by the same description."""
         key = self._told(pid, file, wish) or next(
             (
                 key
                 for key, facts in self.facts.items()
-                if key[0] == file and self._blocks(key, facts, pid, wish)
+                if key[0] == file
+                and self._blocks(key, facts, pid, wish)
+                and not (key in through and self.holders[key] == {pid})
             ),
             None,
         )
@@ -74,7 +76,7 @@ class Locks:
         for one in self.listed:
             waits = any(w.pid == pid and w.type == wish.type for w in one.waiting)
             if waits and self.files.setdefault(one.lock.file, file) == file:
-                key = self._key(file, one.lock, None)
+                key = self._key(file, one.lock, _owner(one.lock))
                 if not self.holders[key] and one.lock.pid is not None:
                     self.holders[key].add(one.lock.pid)
                 return key
@@ -119,6 +121,15 @@ class Locks:
         return f"{facts.mode} lock on bytes {facts.start} to {last} of {path}"
 
 
+def _key_of(file: str, facts: LockFacts) -> Identity:
+    return file, facts.type, facts.mode, facts.start, facts.end
+
+
+def _owner(facts: LockFacts) -> int | None:
+    """Whom the list names for certain: a record lock is its process's own; a flock's maker may be gone."""
+    return facts.pid if facts.type == "posix" else None
+
+
 def _of(look: Look) -> Locks:
     found: Locks = look.kept.setdefault("locks", Locks(look))
     return found
@@ -136,12 +147,17 @@ def describe(look: Look, held: list[Held]) -> None:
 
 
 def held_outside(look: Look, lock: Lock) -> bool | None:
-    """Has somebody outside the picture the open file description that holds this lock? He could unlock it."""
+    """Has somebody outside the picture the open file description that holds this lock? He could unlock it.
+
+    Or one of his own that holds it too, where it is shared.
+    """
     if lock.type == "posix":
         return False
     rows = [row for rows in look.held.values() for row in rows or () if _holds(look, row, lock)]
     if not rows or rows[0].stat is None:
         return None
+    if lock.mode == "read" and (more := _shared_outside(look, rows, lock)) is not False:
+        return more
     strangers = look.outside.holders_of_file((rows[0].stat.st_dev, rows[0].stat.st_ino))
     try:
         if any(_is_same(row, *stranger) for stranger in strangers for row in rows):
@@ -154,7 +170,28 @@ def held_outside(look: Look, lock: Lock) -> bool | None:
 def _holds(look: Look, row: Held, lock: Lock) -> bool:
     if row.pid not in (lock.holders or ()) or look.placed.get((row.pid, row.fd)) != lock.file:
         return False
-    return any(facts.type == lock.type for facts in locks.parse_held(row.info.more if row.info else ()))
+    held = locks.parse_held(row.info.more if row.info else ())
+    return any(_key_of(lock.file or "", facts) == _key_of_lock(lock) for facts in held)
+
+
+def _key_of_lock(lock: Lock) -> Identity:
+    return lock.file or "", lock.type or "", lock.mode or "", lock.start or 0, lock.end
+
+
+def _shared_outside(look: Look, rows: list[Held], lock: Lock) -> bool | None:
+    """Are there more such locks than descriptions in the picture that hold one?"""
+    found = _of(look)
+    listed = [
+        one for one in found.listed
+        if (file := found.files.get(one.lock.file)) and _key_of(file, one.lock) == _key_of_lock(lock)
+    ]  # fmt: skip
+    if len(listed) <= 1:
+        return False
+    try:
+        same = [any(_is_same(row, other.pid, other.fd) for other in rows[:at]) for at, row in enumerate(rows)]
+    except OSError:
+        return None
+    return len(listed) > same.count(False)
 
 
 def _is_same(row: Held, pid: int, fd: int) -> bool:
@@ -167,8 +204,9 @@ def lock_waited(look: Look, pid: int, call: str, fd: int, arguments: tuple[int, 
     wish = _wish(look, pid, call, fd, arguments)
     if file is None or wish is None:
         return None
-    found = _of(look)
-    key = found.wanted_by(pid, file, wish)
+    found, row = _of(look), look.row(pid, fd)
+    held = locks.parse_held(row.info.more if row and row.info else ())
+    key = found.wanted_by(pid, file, wish, {_key_of(file, facts) for facts in held})
     if key is None:
         return None
     found.add()

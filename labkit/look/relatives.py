@@ -3,6 +3,7 @@
 - clone(2) with CLONE_VM and without CLONE_THREAD makes a process in the same memory (vfork does, until
   its child ends or executes): it can wake a futex that is "private". kcmp(2) with KCMP_VM tells; where
   it is refused, two processes count as sharing when stack, arguments, size and resident size are one.
+  A thread that has ended has no memory, as all zombies and the kernel's own threads: to kcmp they are one.
 - A tracer's wait4 ends for those it traces too, who need not be its children (ptrace(2)).
 - A thread may have a table of descriptors for itself (unshare(2) with CLONE_FILES; kcmp, KCMP_FILES):
   /proc/PID/fd shows only the main thread's.
@@ -27,9 +28,9 @@ if TYPE_CHECKING:
     from labkit.look import Look
 
 
-def sharers(pid: int) -> tuple[int, ...]:
-    """All others that live in this process's memory, in the picture or not."""
-    return tuple(other for other in proc.numbers_in(b"/proc") if other != pid and shares(pid, other))
+def sharers(pid: int, witness: int) -> tuple[int, ...]:
+    """All others that live in this process's memory, in the picture or not; the witness lives."""
+    return tuple(other for other in proc.numbers_in(b"/proc") if other != pid and shares(witness, other))
 
 
 def shares(one: int, other: int) -> bool:
@@ -66,7 +67,7 @@ def _outline(pid: int) -> tuple[bytes, ...] | None:
 
 def common_memory(look: Look, pid: int) -> str | None:
     """The id of a process's memory when others live in it too."""
-    others = sharers(pid)
+    others = sharers(pid, look.seen[pid].witness)
     if not others:
         return None
     id = look.reach("other", ("memory", min(pid, *others)))

@@ -275,7 +275,7 @@ def _children(look: Look, pid: int, waiting: blocked.Waiting) -> tuple[int, ...]
     kind, number = waiting.children
     mine = [other for other, seen in look.seen.items() if seen.stat.ppid == pid]
     if kind == "memory":
-        return tuple(other for other in mine if relatives.shares(pid, other))
+        return tuple(other for other in mine if relatives.shares(look.seen[pid].witness, other))
     if look.outside.fresh:
         mine += [other for other in relatives.tracees(look, pid) if other not in mine]
     if kind == "pidfd":
@@ -315,7 +315,7 @@ def _pid_of(held: Held | None) -> int:
 def _timed(look: Look, pid: int, waiting: blocked.Waiting, held: Held | None) -> bool | None:
     timed = _limited(look, waiting, held)
     if timed is False and look.outside.fresh:
-        unseen = relatives.has_timers(pid) or relatives.kernel_works_for(pid)
+        unseen = relatives.has_timers(pid) or relatives.kernel_works_for(look.seen[pid].witness)
         if unseen or _may_be_posted_by_itself(look, pid, waiting):
             return None
     return timed

@@ -89,6 +89,8 @@ class _Stuck:
         return any(map(self._can_end, self.threads[pid])) or not self.pids.issuperset(self.hears_of[pid])
 
     def _can_end(self, ending: Ending) -> bool:
+        if ending.each:
+            return not any(map(self.pids.issuperset, ending.each))
         if not (self.pids.issuperset(ending.by) and self.pids.issuperset(ending.also)):
             return True
         if ending.proof is Proof.CLOSED:

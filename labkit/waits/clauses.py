@@ -18,7 +18,7 @@ from labkit.scene import (
 )  # fmt: skip
 from labkit.waits.enablers import Ending
 from labkit.waits.seen import Seen
-from labkit.words import CHILDREN, CHOICES, SEMAPHORES, call, count, listing, place, quoted
+from labkit.words import ANY_SIGNAL, CHILDREN, CHOICES, SEMAPHORES, call, count, listing, place, quoted
 
 
 def clause(seen: Seen, ending: Ending) -> str:
@@ -97,13 +97,18 @@ def _counts(seen: Seen, ending: Ending) -> bool:
 
 
 def _say_counts(seen: Seen, ending: Ending, who: str) -> str:
-    return f"{who} for {ending.blocked.object}, which only {_them_or_itself(seen, ending)} could count up"
+    counter, they = ending.blocked.object, _them_or_itself(seen, ending)
+    if seen.writes(ending.pid, ending.blocked):
+        return f"{who}: {counter} has no room, and only {they} could read it"
+    return f"{who} for {counter}, which only {they} could count up"
 
 
 def waits_for_children(seen: Seen, ending: Ending) -> bool:
-    """By a call for it, or by a poll of pidfds alone."""
+    """By a call for it, by one for the signal that tells of it, or by a poll of pidfds alone."""
     blocked = ending.blocked
-    return blocked.call in CHILDREN or bool(blocked.children and len(blocked.on) == len(blocked.children))
+    if blocked.call in CHILDREN | ANY_SIGNAL:
+        return True
+    return bool(blocked.children and len(blocked.on) == len(blocked.children))
 
 
 def _say_children(seen: Seen, ending: Ending, who: str) -> str:

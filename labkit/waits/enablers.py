@@ -39,7 +39,7 @@ from labkit.scene import (
     WatchedFd,
 )  # fmt: skip
 from labkit.waits.seen import Seen
-from labkit.words import CHILDREN, CHOICES, SEMAPHORES
+from labkit.words import ANY_SIGNAL, CHILDREN, CHOICES, SEMAPHORES
 
 
 class Proof(enum.Enum):
@@ -63,6 +63,8 @@ class Ending:
     """Who else could, by an unusual way: nothing is claimed while one of these can act."""
     thing: tuple[str | None, int] = (None, 0)
     """What is waited for: the object's id, and the number of the semaphore in its set."""
+    each: tuple[frozenset[int], ...] = ()
+    """Where every one of several must let go: who could make each do so. One stuck group is enough."""
 
 
 def endings(seen: Seen) -> list[Ending]:
@@ -80,7 +82,9 @@ def ending(seen: Seen, pid: int, tid: int, blocked: Blocked) -> Ending:
     by, proof, also, part = _who(seen, pid, blocked)
     if blocked.timed is not False or not by:
         proof = Proof.OPEN
-    return Ending(pid, tid, blocked, tuple(sorted(by)), proof, frozenset(also), (blocked.object, part))
+    lock = _waited_lock(seen, pid, blocked)
+    each = tuple(_unlockers(seen, lock, holder) for holder in sorted(by)) if lock else ()
+    return Ending(pid, tid, blocked, tuple(sorted(by)), proof, frozenset(also), (blocked.object, part), each)
 
 
 _Who = tuple[set[int], Proof, Iterable[int], int]
@@ -90,6 +94,8 @@ _NOT_KNOWN: _Who = (set(), Proof.OPEN, (), 0)
 def _who(seen: Seen, pid: int, blocked: Blocked) -> _Who:
     if blocked.call in CHILDREN:
         return _children(seen, blocked)
+    if blocked.call in ANY_SIGNAL:
+        return seen.told_of(pid), Proof.CLOSED, (), 0
     if blocked.call in CHOICES:
         return _choice(seen, pid, blocked)
     if blocked.call in SEMAPHORES:
@@ -97,8 +103,8 @@ def _who(seen: Seen, pid: int, blocked: Blocked) -> _Who:
     object = seen.objects.get(blocked.object or "")
     if blocked.call == "futex" or isinstance(object, PosixSem):
         return _futex(seen, pid, object, blocked)
-    if isinstance(object, (Lock, File)) and blocked.call in ("flock", "fcntl", "lockf", "fcntl64"):
-        return _lock(seen, pid, object)
+    if _waits_for_lock(object, blocked):
+        return _lock(seen, pid, blocked)
     if isinstance(object, PosixMq):
         return _posix_queue(seen, pid, object, blocked)
     if isinstance(object, SysvMsg):
@@ -160,10 +166,10 @@ def _ready(seen: Seen, pid: int, object: AnyObject | None, reading: bool) -> _Wh
     if isinstance(object, Epoll) and object.watching and reading:
         by, proof, also, _ = _any_of(seen, pid, object.watching)
         return by, proof, {*also, *seen.holders(object.id)}, 0
-    if isinstance(object, EventFd) and reading:
+    if isinstance(object, EventFd):
         by = seen.holders(object.id)
-        proven = object.others is False and not object.count and not seen.in_flight
-        return by, _own_pipe(seen, pid, by, proven), (), 0
+        still = not object.count if reading else bool(object.count)
+        return by, _own_pipe(seen, pid, by, still and object.others is False and not seen.in_flight), (), 0
     return _NOT_KNOWN
 
 
@@ -303,23 +309,45 @@ def _shared_word(memory: PosixSem | Memory | SysvShm) -> Proof:
     return Proof.CLOSED if memory.others is False and nameless else Proof.CROSSED
 
 
-def _lock(seen: Seen, pid: int, object: Lock | File) -> _Who:
-    locks = [object] if isinstance(object, Lock) else _locks_of(seen, object, pid)
-    by: set[int] = set()
-    also: set[int] = set()
-    for lock in locks:
-        hidden = lock.type != "posix" and lock.others is not False
-        if hidden or not lock.holders or not all(holder in seen.live for holder in lock.holders):
-            return set(), Proof.OPEN, (), 0
-        by |= set(lock.holders)
-        if lock.type != "posix":
-            also |= _share_description(seen, set(lock.holders), lock.file)
-    return by, Proof.CLOSED, also, 0
+# --- locks ------------------------------------------------------------------------------------------
 
 
-def _locks_of(seen: Seen, file: File, pid: int) -> list[Lock]:
-    locks = [o for o in seen.scene.objects if isinstance(o, Lock) and o.file == file.id]
-    return [lock for lock in locks if pid in (lock.waiting or ())] or locks
+def _waits_for_lock(object: AnyObject | None, blocked: Blocked) -> bool:
+    return isinstance(object, (Lock, File)) and blocked.call in ("flock", "fcntl", "lockf", "fcntl64")
+
+
+def _waited_lock(seen: Seen, pid: int, blocked: Blocked) -> Lock | None:
+    """The lock that this call waits for."""
+    object = seen.objects.get(blocked.object or "")
+    if not _waits_for_lock(object, blocked):
+        return None
+    if isinstance(object, Lock):
+        return object
+    locks = (o for o in seen.scene.objects if isinstance(o, Lock) and o.file == blocked.object)
+    return next((lock for lock in locks if pid in (lock.waiting or ())), None)
+
+
+def _lock(seen: Seen, pid: int, blocked: Blocked) -> _Who:
+    """Each holder must let go. What one holds by a record lock is in nobody's own way; nor is what one holds
+    through the same description."""
+    lock = _waited_lock(seen, pid, blocked)
+    if lock is None or not lock.holders:
+        return _NOT_KNOWN
+    if lock.type != "posix" and lock.others is not False:
+        return _NOT_KNOWN
+    if not all(holder in seen.live for holder in lock.holders):
+        return _NOT_KNOWN
+    by = set(lock.holders)
+    if lock.type == "posix" or (lock.type == "ofd" and len(by) > 1):
+        by -= {pid}
+    return by, Proof.CLOSED, (), 0
+
+
+def _unlockers(seen: Seen, lock: Lock, holder: int) -> frozenset[int]:
+    """The holder, and whoever has its open file description too; of a record lock, the holder alone."""
+    if lock.type == "posix":
+        return frozenset({holder})
+    return frozenset({holder, *_share_description(seen, {holder}, lock.file)})
 
 
 def _share_description(seen: Seen, holders: set[int], file: str | None) -> set[int]:

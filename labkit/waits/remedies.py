@@ -91,6 +91,8 @@ def _one_after_the_other(seen: Seen, knot: list[Ending]) -> str:
     alone, they = number == 1, "both" if number == 2 else "all"
     if all(is_lock(seen, e) or takes(seen, e) or sleeps_on_word(seen, e) for e in knot):
         return _release_first(seen, knot, alone, they)
+    if alone and isinstance(thing(seen, knot[0]), EventFd) and seen.writes(knot[0].pid, knot[0].blocked):
+        return "let another process read it, or do so before writing to it"
     if alone and isinstance(thing(seen, knot[0]), EventFd):
         return "let another process count it up, or do so before reading it"
     if alone and len(seen.live[knot[0].pid]) > 1:
@@ -108,6 +110,8 @@ def _release_first(seen: Seen, knot: list[Ending], alone: bool, they: str) -> st
     same = not alone and len({e.thing for e in knot}) == 1
     if same and isinstance(thing(seen, knot[0]), (PosixSem, SysvSem)):
         return f"they {they} wait for the same one: let one of them post it before it waits"
+    if same and all(is_lock(seen, e) for e in knot):
+        return f"they {they} share it and want it alone: let each give its share back first"
     if any(isinstance(seen.objects.get(e.blocked.object or ""), (Memory, SysvShm)) for e in knot):
         return _some_word(alone)
     if not alone:

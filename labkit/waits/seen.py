@@ -80,6 +80,16 @@ class Seen:
         """It has handlers of its own, which may well write into its own pipe."""
         return has_handlers(self.processes[pid].signals)
 
+    def told_of(self, pid: int) -> set[int]:
+        """Its live children, where it waits for a signal, and SIGCHLD alone can be meant: so a shell waits.
+
+        (That somebody presses Ctrl-C is the exception that always stands.)
+        """
+        signals = self.processes[pid].signals
+        if signals is None or "SIGCHLD" in signals.blocked:
+            return set()
+        return self.hears_of(pid) if set(signals.caught) <= _RUN_TIMES | {"SIGCHLD", "SIGINT"} else set()
+
     def hears_of(self, pid: int) -> set[int]:
         """Its live children, where it has a handler for SIGCHLD: the end of one is sure to be told."""
         signals = self.processes[pid].signals
