@@ -110,7 +110,7 @@ class Exploration:
 
 def describe(found: Exploration) -> str:
     """The outcomes as text."""
-    many = "schedule" if found.schedules == 1 else "schedules"
+    many = "order" if found.schedules == 1 else "orders"
     lines = [f"{found.schedules:,} {many}{_whole(found)}."]
     for number, outcome in enumerate(found.outcomes, 1):
         lines += ["", *_outcome(number, outcome)]

@@ -34,7 +34,7 @@ def test_json_has_what_the_contract_says_and_a_deadlock_is_status_1():
 
 def test_a_bound_is_said():
     done = labkit("explore", "--max", "3", "--", *c("race", "2", "2").argv)
-    assert "3 schedules, not all there are." in done.stdout
+    assert "3 orders, not all there are." in done.stdout
 
 
 def test_an_outcome_is_filmed(tmp_path):

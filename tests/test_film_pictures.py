@@ -219,7 +219,7 @@ LOST = Exploration(70, True, [
     Outcome("4\n", {"parent": 0}, None, [], 6),
     Outcome("", {"parent": None, "child": 1}, "`a` waits for `b`.", ["System V semaphore set 3"], 32),
     Outcome(NASTY, {NASTY: -11}, NASTY, [NASTY], 1, ending=NASTY),
-], [Limit("all schedules", "Stopped after 70, as asked.")], exhaustive=True)  # fmt: skip
+], [Limit("all orders", "Stopped after 70, as asked.")], exhaustive=True)  # fmt: skip
 
 
 @pytest.mark.parametrize("drawn", [
@@ -266,7 +266,7 @@ def test_outcomes_are_drawn_with_bars_and_how_they_ended() -> None:
     assert {"6 (15 %)", "32 (82 %)", "4", "(nothing)", "all ended well", "child exits 1"} <= set(said)
     assert "deadlock: a waits for b." in said
     assert "left behind: System V semaphore set 3" in " ".join(said)
-    assert "all schedules: Stopped after 70, as asked." in said
+    assert "all orders: Stopped after 70, as asked." in said
     many = dataclasses.replace(LOST, outcomes=LOST.outcomes * 5)
     assert "… and 5 more outcomes" in words(draw.outcomes(many))
 

@@ -22,7 +22,7 @@ def arguments(parser: argparse.ArgumentParser) -> None:
     """What may stand on the command line."""
     parser.usage = "labkit explore [options] -- COMMAND… [--and COMMAND…]"
     parser.add_argument("--json", action="store_true", help="print the outcomes as JSON")
-    parser.add_argument("--max", type=int, metavar="N", help="stop after N schedules (and say so)")
+    parser.add_argument("--max", type=int, metavar="N", help="stop after N orders (and say so)")
     parser.add_argument("--exhaustive", action="store_true", help="brute force: leave no order out")
     parser.add_argument(
         "--timeout", type=float, default=10.0, metavar="S", help="end a schedule after S seconds"
@@ -97,7 +97,7 @@ def _progress(quiet: bool) -> Iterator[Callable[[int, int], None]]:
         nonlocal shown
         if done >= shown + 10:
             shown = done
-            print(f"\r{done:,} schedules, at least {waiting:,} more ", end="", file=sys.stderr, flush=True)
+            print(f"\r{done:,} orders, at least {waiting:,} more ", end="", file=sys.stderr, flush=True)
 
     try:
         yield show

@@ -200,11 +200,11 @@ class Search:
         if self.found.limits and self.found.limits[-1].because.startswith("Stopped"):
             return True
         if options.most is not None and self.found.schedules >= options.most:
-            self.found.limits.append(Limit("all schedules", f"Stopped after {options.most}, as asked."))
+            self.found.limits.append(Limit("all orders", f"Stopped after {options.most}, as asked."))
             return True
         if options.total_seconds is not None and time.monotonic() - started > options.total_seconds:
             self.found.limits.append(
-                Limit("all schedules", f"Stopped after {options.total_seconds:g} s, as asked.")
+                Limit("all orders", f"Stopped after {options.total_seconds:g} s, as asked.")
             )
             return True
         return False
