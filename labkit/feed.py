@@ -92,10 +92,9 @@ class Feed:
             living = [p for p in picture["processes"] if p["state"] not in ("zombie", "dead")]
             view.had_programs |= any(p["pid"] != os.getpid() for p in living)
             if living and not (view.had_programs and all(p["pid"] == os.getpid() for p in living)):
-                if view.status == "waiting":
-                    view.status = "live"
-                if view.due(now):
+                if view.status == "waiting" or view.due(now):
                     view.show(picture)
+                    view.status = "live"  # who waits for this finds the picture there
                 else:
                     behind = True
             elif view.status == "live":

@@ -216,6 +216,27 @@ def test_watch_shows_the_bytes_and_ends_with_the_program() -> None:
 
 
 @pytest.mark.usefixtures("notebook")
+def test_the_first_pipe_is_number_one_again_when_all_earlier_programs_have_ended() -> None:
+    for _ in range(2):
+        programs = [connect().start(python(HOLDER, name=name)) for name in ("first", "second")]
+        view._feed.wait_quiet(shown := view.watch(), 10)
+        assert sorted(o.id for o in shown.scene.objects if o.kind == "pipe") == ["pipe-1", "pipe-2"]
+        for program in programs:
+            program.kill()
+            assert program.wait_gone(10)
+        wait_ended(shown)
+        shown.close()
+
+
+def test_a_view_is_live_once_it_has_a_picture() -> None:
+    shown, had_one = view.View(status="waiting"), []
+    shown.observe(lambda _: had_one.append(bool(shown.feed["scene"]["processes"])), "status")
+    view._feed._bring(sample_scenes.pipe().to_dict(), {shown: ()})
+    assert had_one == [True]
+    shown.close()
+
+
+@pytest.mark.usefixtures("notebook")
 def test_a_second_view_shows_at_once_what_has_not_changed_since() -> None:
     program = connect().start(python(HOLDER, name="holder"))
     first = view.watch("holder")

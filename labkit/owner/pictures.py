@@ -40,6 +40,8 @@ class Pictures:
     def __init__(self, owner: Owner) -> None:
         self._owner = owner
         self._xray: Any = None
+        self._met: frozenset[int] = frozenset()
+        """Who lived at the last look."""
         self._stream: _Stream | None = None
         self._running = False
         self._with_notebook = False
@@ -107,6 +109,7 @@ class Pictures:
 
     def _taken(self, roots: list[int], clocks: bool) -> Scene:
         notebook = self._owner.notebook_process
+        self._begin_anew()
         if self._xray is None:
             from labkit.xray import XRay
 
@@ -121,6 +124,15 @@ class Pictures:
             return taken
         self._xray.names[notebook.pid] = NAME
         return notebook.without_plumbing(self._xray.look(notebook.pid, *roots))
+
+    def _begin_anew(self) -> None:
+        """Once nobody of the last picture lives, objects are numbered from 1 again: ids only tell apart
+        what is seen together, and a learner's first pipe of a page is no `pipe 7`."""
+        living = frozenset(self._owner.family.members)
+        if self._xray is not None and living and living.isdisjoint(self._met):
+            self._xray.close()
+            self._xray = None
+        self._met = living
 
 
 class _Stream:
