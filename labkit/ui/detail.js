@@ -11,6 +11,9 @@ const SKIP = new Set(["kind", "name", "id", "head", "notes", "threads", "descrip
 /** What only some have, or is asked for only while somebody waits: nothing is said where it is not known. */
 const FOR_SOME = new Set(["others", "in_transit"]);
 
+/** Of fields whose names do not say what is meant. @type {Record<string, string>} */
+const LABELS = { others: "held by others too", last: "last used by", creator: "made by", destroyed: "marked for destruction" };
+
 /** @param {Scene} scene @param {string} key @returns {HTMLElement[] | null}  null when it is no longer there */
 export function detail(scene, key) {
   const process = scene.processes.find((p) => `p${p.pid}` === key);
@@ -88,7 +91,7 @@ function signalList(signals) {
 function ofObject(o, scene) {
   return [
     html("p", { class: "lk-heading" }, clean(o.name)),
-    html("p", {}, `${kindInWords(o.kind)}${o.notes?.length ? `. ${clean(o.notes.join("; "))}` : ""}`),
+    html("p", {}, `${kindInWords(o.kind)}${o.notes?.length ? `: ${clean(o.notes.join("; "))}` : ""}`),
     table("What the kernel says", ["what", "value"], fields(o, scene)),
     ...heldBy(o, scene),
     ...(o.messages ? [messageTable(o)] : []),
@@ -98,11 +101,12 @@ function ofObject(o, scene) {
 
 /** @param {Thing} o @param {Scene} scene */
 function fields(o, scene) {
-  return Object.entries(o).filter(([k, v]) => !SKIP.has(k) && !(v == null && (FOR_SOME.has(k) || isNone(o, k)))).map(([k, v]) => [k.replaceAll("_", " "), value(k, v, scene)]);
+  return Object.entries(o).filter(([k, v]) => !SKIP.has(k) && !(v == null && (FOR_SOME.has(k) || isNone(o, k)))).map(([k, v]) => [LABELS[k] ?? k.replaceAll("_", " "), value(k, v, scene)]);
 }
 
-/** Of a socket: it has no name, and nobody waits in line before one that does not listen. @param {Thing} o @param {string} name */
+/** Of a pipe or a socket: it has no name, and nobody waits in line before one that does not listen. @param {Thing} o @param {string} name */
 function isNone(o, name) {
+  if (o.kind === "pipe" && name === "path") return true;
   return /socket/.test(o.kind) && (name === "path" || (o.state !== "listening" && (name === "backlog" || name === "waiting")));
 }
 

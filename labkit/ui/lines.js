@@ -1,7 +1,8 @@
 // The lines of a picture: who holds which end, who waits for whom. Pure.
 
 import { curve, corners } from "./routes.js";
-import { OBJECT, PROCESS, THREADS_SHOWN } from "./sizes.js";
+import { semaphoreOf } from "./scene.js";
+import { OBJECT, PROCESS, SEMAPHORE, THREADS_SHOWN } from "./sizes.js";
 
 /** @typedef {import("./scene.js").Scene} Scene */
 /** @typedef {import("./scene.js").Link} Link */
@@ -10,10 +11,11 @@ import { OBJECT, PROCESS, THREADS_SHOWN } from "./sizes.js";
 /** @typedef {import("./words.js").Thing} Thing */
 /**
  * @typedef {{key: string, pid: number, object: string|null, role: string, path: string, back: string,
- *   pathShort: string, backShort: string,
- *   waits: ""|"waits"|"awaited", dead: boolean, level?: number}} Line
+ *   pathShort: string, backShort: string, bothShort: string,
+ *   waits: ""|"waits"|"awaited"|"both", dead: boolean, level?: number, at?: number}} Line
  * `level`: of a line that runs under everything, how deep.
- * `path` runs from the process to the object, `back` the other way; the short ones leave room for an arrowhead.
+ * `path` runs from the process to the object, `back` the other way; the short ones leave room for an arrowhead,
+ * `bothShort` for one at each end: who waits at a socket may be waited for there, too.
  */
 
 /** @param {Scene} scene @param {Link[]} links @param {ProcessBox[]} processes @param {ObjectBox[]} objects @returns {Line[]} */
@@ -30,7 +32,7 @@ export function connect(scene, links, processes, objects) {
 
 /** @param {Link} link */
 function keyOf(link) {
-  return `${link.pid} ${link.object} ${link.role}`;
+  return `${link.pid} ${link.object} ${link.role} ${link.at ?? ""}`;
 }
 
 /** Where each link meets its object. @param {Link[]} links @param {ProcessBox[]} processes @param {Map<string, ObjectBox>} boxOf */
@@ -94,9 +96,16 @@ function spread(group, boxOf, anchors, tracks) {
     const middle = box.y + OBJECT.title + (isTube ? TUBE_MIDDLE : body / 2);
     const step = Math.min(13, (body - 16) / Math.max(1, slots));
     const n = under ? straight.length : straight.findIndex((g) => g.link === link);
-    const y = middle + (n - (slots - 1) / 2) * step;
+    const y = rowOf(link, group, box) ?? middle + (n - (slots - 1) / 2) * step;
     anchors.set(keyOf(link), { x: side === "left" ? box.x : box.x + box.width, y, side, under, rank, top: box.y });
   });
+}
+
+/** The height of its semaphore in a set; those that meet there stand beside each other. @param {Link} link @param {{link: Link}[]} group @param {ObjectBox} box @returns {number | null} */
+function rowOf(link, group, box) {
+  if (link.at == null || link.at >= SEMAPHORE.shown) return null;
+  const here = group.filter((g) => g.link.at === link.at).map((g) => g.link);
+  return box.y + OBJECT.title + (link.at + 0.45) * SEMAPHORE.row + (here.indexOf(link) - (here.length - 1) / 2) * 14;
 }
 
 /** Ports stand on the inner edge, in the order of what they lead to. @param {Link[]} links @param {ProcessBox[]} processes @param {Map<string, Anchor>} anchors */
@@ -110,6 +119,7 @@ function makePorts(links, processes, anchors) {
       label: portLabel(l),
       role: l.role,
       object: l.object,
+      at: l.at,
       x: p.side === "left" ? p.x + p.width : p.x,
       y: top + i * PROCESS.port + PROCESS.port / 2,
     }));
@@ -142,7 +152,7 @@ function portLabel(link) {
 function makeLine(link, processes, anchors, boxOf) {
   const anchor = anchors.get(keyOf(link));
   const process = processes.find((p) => p.pid === link.pid);
-  const port = process?.ports.find((p) => p.object === link.object && p.role === link.role);
+  const port = process?.ports.find((p) => p.object === link.object && p.role === link.role && p.at === link.at);
   const box = boxOf.get(link.object);
   if (!anchor || !process || !port || !box) return null;
   const leave = process.side === "left" ? 1 : -1;
@@ -157,9 +167,9 @@ function makeLine(link, processes, anchors, boxOf) {
     return corners(points);
   };
   return {
-    key: keyOf(link), pid: link.pid, object: link.object, role: link.role, waits: "", dead: false,
+    key: keyOf(link), pid: link.pid, object: link.object, role: link.role, waits: "", dead: false, at: link.at,
     path: route(port, anchor, leave), back: route(anchor, { x: port.x + leave * DOT, y: port.y }, -leave),
-    pathShort: route(port, short, leave), backShort: route(anchor, home, -leave),
+    pathShort: route(port, short, leave), backShort: route(anchor, home, -leave), bothShort: route(home, short, leave),
   };
 }
 
@@ -193,19 +203,22 @@ function waiterLine(wait, scene, lines) {
   const call = thread?.blocked?.call ?? process?.blocked?.call ?? "";
   const writes = /^(write|send|splice|vmsplice|tee|open)/.test(call);
   const mine = lines.filter((l) => l.pid === wait.pid && l.object === wait.object);
+  const sleeper = mine.find((l) => l.role === "wait" && l.at === semaphoreOf(scene, wait));
+  if (sleeper) return sleeper;
   return mine.find((l) => l.role === (writes ? "write" : "read")) ?? mine[0];
 }
 
-/** A reader waits for a write end, a writer for a read end. @param {Line} line @param {Line | undefined} out */
+/** A reader waits for a write end, a writer for a read end, and who waits for a semaphore for who used that one last. @param {Line} line @param {Line | undefined} out */
 function fits(line, out) {
   if (out?.role === "read") return line.role === "write";
   if (out?.role === "write") return line.role === "read";
+  if (out?.at != null) return line.role !== "wait" && (line.at == null || line.at === out.at);
   return true;
 }
 
 /** @param {Line} line @param {"waits"|"awaited"} how @param {boolean} dead */
 function mark(line, how, dead) {
-  line.waits = how;
+  line.waits = line.waits && line.waits !== how ? "both" : how;
   line.dead ||= dead;
 }
 
@@ -237,7 +250,7 @@ function waitsWithoutObject(scene, processes, objects) {
       const back = (/** @type {number} */ d) => Math.sign(d) * (HEAD + 2);
       const short = corners([...points.slice(0, -1), { x: last.x + back(before.x - last.x), y: last.y + back(before.y - last.y) }]);
       const key = `${wait.pid} for ${pid} ${wait.tid}`;
-      lines.push({ key, pid: wait.pid, object: null, role: "child", path: short, back: short, pathShort: short, backShort: short, waits: "waits", dead, ...(overhead ? { level } : {}) });
+      lines.push({ key, pid: wait.pid, object: null, role: "child", path: short, back: short, pathShort: short, backShort: short, bothShort: short, waits: "waits", dead, ...(overhead ? { level } : {}) });
     }
   }
   return lines;

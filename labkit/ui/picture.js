@@ -143,9 +143,10 @@ function showLines(plan, parent, known, marks) {
 function drawLine(line, element, marks) {
   const [thick, thin] = element.children;
   const kind = line.dead ? "dead" : "waits";
-  const path = line.waits === "awaited" ? line.backShort : line.pathShort;
+  const path = { awaited: line.backShort, both: line.bothShort }[/** @type {string} */ (line.waits)] ?? line.pathShort;
+  const head = `url(#${marks}-${kind})`;
   set(element, { class: `lk-line ${line.waits ? `lk-${kind}` : ""}` });
-  set(thick, { d: path, "marker-end": line.waits ? `url(#${marks}-${kind})` : null, visibility: line.waits ? null : "hidden" });
+  set(thick, { d: path, "marker-end": line.waits ? head : null, "marker-start": line.waits === "both" ? head : null, visibility: line.waits ? null : "hidden" });
   set(thin, { d: line.role === "read" ? line.back : line.path, class: `lk-thin lk-${line.role}`, visibility: line.role === "child" || line.waits ? "hidden" : null });
   set(thin, { "marker-end": !line.waits && (line.role === "read" || line.role === "write") ? `url(#${marks}-data)` : null });
 }

@@ -3,7 +3,7 @@
 /** @typedef {import("./words.js").Thing} Thing */
 /** @typedef {{processes: Thing[], objects: Thing[], waits: Thing[], deadlocks: Thing[], limits: Thing[]}} Scene */
 /** @typedef {"write"|"read"|"both"|"map"|"wait"|"last"|"hold"|"able"} Role */
-/** @typedef {{pid: number, object: string, role: Role, fds: number[]}} Link */
+/** @typedef {{pid: number, object: string, role: Role, fds: number[], at?: number}} Link  `at`: which semaphore of a set */
 
 /** @returns {Scene} */
 export function emptyScene() {
@@ -70,21 +70,22 @@ export function allLinks(scene) {
   /** @type {Map<string, Link>} */
   const found = new Map();
   const kinds = new Map(scene.objects.map((o) => [o.id, o]));
-  /** @param {number} pid @param {string|null|undefined} object @param {Role} role @param {number} [fd] */
-  const add = (pid, object, role, fd) => {
+  /** @param {number} pid @param {string|null|undefined} object @param {Role} role @param {number} [fd] @param {number} [at] */
+  const add = (pid, object, role, fd, at) => {
     if (object == null || !kinds.has(object)) return;
-    const key = `${pid} ${object} ${role}`;
-    const link = found.get(key) ?? { pid, object, role, fds: [] };
+    const key = `${pid} ${object} ${role} ${at ?? ""}`;
+    const link = found.get(key) ?? { pid, object, role, fds: [], ...(at == null ? {} : { at }) };
     if (fd != null && !link.fds.includes(fd)) link.fds.push(fd);
     found.set(key, link);
   };
   for (const p of scene.processes) linksOfProcess(p, add, kinds);
   for (const o of scene.objects) linksOfObject(o, scene, add);
+  linksOfSemaphores(scene, add, found);
   linksOfWaits(scene, add, found);
   return [...found.values()].filter((l) => scene.processes.some((p) => p.pid === l.pid));
 }
 
-/** @typedef {(pid: number, object: string|null|undefined, role: Role, fd?: number) => void} Add */
+/** @typedef {(pid: number, object: string|null|undefined, role: Role, fd?: number, at?: number) => void} Add */
 
 /** @param {Thing} p @param {Add} add @param {Map<string, Thing>} kinds */
 function linksOfProcess(p, add, kinds) {
@@ -106,7 +107,33 @@ function linksOfObject(o, scene, add) {
   for (const end of o.readers ?? []) if (!held.has(end.pid)) add(end.pid, o.id, "read", end.fd);
   for (const pid of o.holders ?? []) add(pid, o.id, "hold");
   if (o.kind === "lock") for (const pid of o.waiting ?? []) add(pid, o.id, "wait");
-  if (o.kind === "sysv-sem") for (const pid of o.last ?? []) if (pid) add(pid, o.id, "last");
+}
+
+/** Of a set: who waits for which semaphore, and who used that one last. Each is a line of its own: with one line between a process and a set, a circle of waits could not be seen. @param {Scene} scene @param {Add} add @param {Map<string, Link>} found */
+function linksOfSemaphores(scene, add, found) {
+  const sets = new Map(scene.objects.filter((o) => o.kind === "sysv-sem").map((o) => [o.id, o]));
+  for (const wait of scene.waits) {
+    const set = sets.get(wait.object);
+    if (!set) continue;
+    const at = semaphoreOf(scene, wait);
+    add(wait.pid, set.id, "wait", undefined, at);
+    for (const pid of wait.for ?? []) {
+      const used = set.last?.[at ?? 0] === pid;
+      add(pid, set.id, used ? "last" : "able", undefined, used ? at : undefined);
+    }
+  }
+  const linked = new Set([...found.values()].map((l) => `${l.pid} ${l.object}`));
+  for (const [id, set] of sets) for (const pid of set.last ?? []) if (pid && !linked.has(`${pid} ${id}`)) add(pid, id, "last");
+}
+
+/** Which semaphore of a set a thread sleeps on: the first of its operations that is not possible. @param {Scene} scene @param {Thing} wait @returns {number | undefined} */
+export function semaphoreOf(scene, wait) {
+  const process = scene.processes.find((p) => p.pid === wait.pid);
+  const blocked = process?.threads?.find((/** @type {Thing} */ t) => t.tid === wait.tid)?.blocked ?? process?.blocked;
+  const values = scene.objects.find((o) => o.id === wait.object)?.values ?? [];
+  const operations = blocked?.operations ?? [];
+  const stuck = operations.find((/** @type {number[]} */ [n, by]) => (by === 0 ? values[n] > 0 : by < 0 && values[n] + by < 0));
+  return (stuck ?? operations[0])?.[0];
 }
 
 /** @param {Scene} scene @param {Add} add @param {Map<string, Link>} found */

@@ -1,22 +1,21 @@
 // Semaphores: the value as tokens, and the line of those who wait.
 
 import { box, svg, text } from "./svg.js";
-import { OBJECT } from "./sizes.js";
+import { OBJECT, SEMAPHORE } from "./sizes.js";
 import { fit } from "./widths.js";
 
 /** @typedef {import("./words.js").Thing} Thing */
 
-const ROW = 34;
 const TOKENS = 7;
 
 /** @param {Thing} o @param {number} width @returns {SVGElement[]} */
 export function drawSemaphores(o, width) {
   if (o.kind === "posix-sem") return row({ value: o.value, waiting: o.waiting, zero: null, last: null, label: "" }, OBJECT.title + 4, width);
   if (!o.values) return [text("values not visible here", width / 2, OBJECT.title + 24, "lk-quiet lk-middle")];
-  const shown = o.values.slice(0, 6);
+  const shown = o.values.slice(0, SEMAPHORE.shown);
   const drawn = shown.flatMap((/** @type {number} */ value, /** @type {number} */ i) =>
-    row({ value, waiting: o.waiting?.[i], zero: o.waiting_zero?.[i], last: o.lastNames?.[i], label: o.values.length > 1 ? `${i}` : "" }, OBJECT.title + i * ROW, width));
-  if (o.values.length > 6) drawn.push(text(`and ${o.values.length - 6} more`, width / 2, OBJECT.title + 6 * ROW + 14, "lk-quiet lk-middle"));
+    row({ value, waiting: o.waiting?.[i], zero: o.waiting_zero?.[i], last: o.lastNames?.[i], label: o.values.length > 1 ? `${i}` : "" }, OBJECT.title + i * SEMAPHORE.row, width));
+  if (o.values.length > SEMAPHORE.shown) drawn.push(text(`and ${o.values.length - SEMAPHORE.shown} more`, width / 2, OBJECT.title + SEMAPHORE.shown * SEMAPHORE.row + 14, "lk-quiet lk-middle"));
   return drawn;
 }
 

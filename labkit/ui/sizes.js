@@ -8,6 +8,7 @@ export const GAP = { row: 26, top: 14, gutter: 80, margin: 32 };
 export const CELL = { width: 17, height: 24, across: 16 };
 export const MESSAGES_SHOWN = 4;
 export const THREADS_SHOWN = 4;
+export const SEMAPHORE = { row: 34, shown: 6 };
 
 /** Rows of a memory grid that are drawn in the picture; the panel has the rest. */
 export const GRID_ROWS = 4;
@@ -28,7 +29,7 @@ const BODY = /** @type {Record<string, (o: Thing) => number>} */ ({
   "sysv-shm": memoryBody,
   "posix-shm": memoryBody,
   memfd: memoryBody,
-  "sysv-sem": (o) => 8 + 34 * Math.max(1, Math.min(o.values?.length ?? 1, 6)),
+  "sysv-sem": (o) => 8 + SEMAPHORE.row * Math.max(1, Math.min(o.values?.length ?? 1, SEMAPHORE.shown)),
   "posix-sem": () => 44,
   "sysv-msg": () => 66,
   "posix-mq": () => 66,

@@ -45,6 +45,27 @@ test("a deadlock's waits are a closed loop of lines", () => {
     [12, "pipe-1", "awaited"], [12, "pipe-2", "waits"], [13, "pipe-1", "waits"], [13, "pipe-2", "awaited"]]);
 });
 
+test("three at a table of three forks wait in a circle, each at the fork that the next one took", () => {
+  const set = { id: "s", kind: "sysv-sem", name: "forks", notes: [], values: [0, 0, 0], waiting: [1, 1, 1], waiting_zero: [0, 0, 0], last: [1, 2, 3] };
+  const one = (/** @type {number} */ pid) => ({ ...scenes.pipe.processes[0], pid, threads: [], descriptors: [], blocked: { call: "semop", fd: null, object: "s", on: [], operations: [[pid % 3, -1]] } });
+  const waits = [1, 2, 3].map((pid) => ({ pid, tid: pid, object: "s", for: [(pid % 3) + 1] }));
+  const { lines, processes, objects } = layout({ ...emptyScene(), processes: [1, 2, 3].map(one), objects: [set], waits, deadlocks: [{ processes: [1, 2, 3], because: "" }] });
+  assert.deepEqual(lines.map((l) => `${l.pid} ${l.waits} at ${l.at}`).sort(),
+    ["1 awaited at 0", "1 waits at 1", "2 awaited at 1", "2 waits at 2", "3 awaited at 2", "3 waits at 0"]);
+  assert.ok(lines.every((l) => l.dead));
+  assert.ok(processes.every((p) => p.ports.length === 2));
+  const ends = lines.map((l) => [l.at ?? 0, Number(l.path.split(" ").at(-1)) - objects[0].y]);
+  for (const [at, y] of ends) assert.ok(y > 26 + at * 34 && y < 26 + (at + 1) * 34, `${y} is not beside row ${at}`);
+});
+
+test("two at the ends of a connection who wait for each other are joined by arrows both ways", () => {
+  const one = (/** @type {number} */ pid) => ({ ...scenes.pipe.processes[0], pid, threads: [], descriptors: [{ fd: 3, object: `s-${pid}`, mode: "rw", flags: [] }], blocked: { call: "recv", fd: 3, object: `s-${pid}`, on: [] } });
+  const socket = (/** @type {string} */ id, /** @type {string} */ peer) => ({ id, peer, kind: "unix-socket", name: id, notes: [] });
+  const waits = [{ pid: 1, tid: 1, object: "s-1", for: [2] }, { pid: 2, tid: 2, object: "s-2", for: [1] }];
+  const { lines } = layout({ ...emptyScene(), processes: [one(1), one(2)], objects: [socket("s-1", "s-2"), socket("s-2", "s-1")], waits });
+  assert.deepEqual(lines.map((l) => `${l.pid} ${l.waits}`), ["1 both", "2 both"]);
+});
+
 test("a reader that holds the only write end waits for itself", () => {
   const lines = layout(scenes.forgotten).lines;
   assert.deepEqual(lines.map((l) => [l.role, l.waits, l.dead]).sort(), [["read", "waits", true], ["write", "awaited", true]]);
