@@ -117,5 +117,6 @@ def _is_called(thing: AnyObject, word: str) -> bool:
 
 
 def _all_names(scene: Scene) -> str:
-    names = [p.name for p in scene.processes] + [o.id for o in scene.objects]
+    names = [p.name for p in scene.processes]
+    names += [o.id for o in scene.objects if o.kind not in ("terminal", "other", "file")]
     return ", ".join(names) or "nothing runs"

@@ -104,6 +104,8 @@ def test_who_asks_in_vain_does_not_keep_its_turn_for_ever():
 def test_turns_that_are_none_are_refused_in_a_sentence():
     with pytest.raises(LabError, match="--turns is parent-first"):
         filmed(HELLO, turns="parent*many")
+    with pytest.raises(LabError, match="did you mean child-first"):
+        filmed(HELLO, turns="childfirst")
 
 
 def test_signals_and_what_they_do():

@@ -184,6 +184,8 @@ def test_an_unknown_name_gets_one_sentence_with_the_known_ones(shell: Interactiv
     for function in (labkit.stop, labkit.wait, byname.pause, lambda name: labkit.programs()[name]):
         with pytest.raises(LabError, match=r"There is no program named 'nobody' .*known"):
             function("nobody")
+    with pytest.raises(LabError, match="known ended: there is nothing of it to look at any more"):
+        labkit.xray("known")
     with pytest.raises(LabError, match="No cell has defined a program named 'nobody'"):
         cells.definition("nobody")
 

@@ -8,6 +8,7 @@ is over, too.
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable, Sequence
 
 from labkit.conductor.tasks import Made, Task
@@ -33,6 +34,7 @@ class Turns:
         self._calls, self._in_vain = 0, 0
         """Calls of whose turn it is, and how many of them found nothing."""
         if rule not in RULES:
+            _refuse_misspelt(rule)
             self.forced = list(_turns(rule))
             self.rule = "parent-first"
 
@@ -70,6 +72,13 @@ def _found_nothing(call: Made) -> bool:
     if call.name == "wait4":
         return call.result == 0 and bool(call.args[2] & _WNOHANG)
     return call.result == _EAGAIN or (call.name in _ASKS and call.result == 0 and not call.seconds)
+
+
+def _refuse_misspelt(rule: str) -> None:
+    """`childfirst` is hardly anybody's name: taken for one, it would be passed over without a word."""
+    meant = difflib.get_close_matches(rule, RULES, 1, cutoff=0.8)
+    if meant:
+        raise LabError(f"--turns {rule}: did you mean {meant[0]}?")
 
 
 def _turns(rule: str) -> Iterable[str]:

@@ -14,6 +14,8 @@ from labkit.owner import family
 from labkit.process import Program
 from labkit.words import listing
 
+CAMERA = "camera"
+"""The name of the program that makes a film or an exploration."""
 _printers: dict[int, Printer] = {}
 """Of programs whose output is held until somebody waits: their numbers and what was held."""
 
@@ -63,9 +65,13 @@ def _stands_still(program: Program) -> bool:
 
 
 def programs() -> Programs:
-    """Every program of this notebook, in the order of their starts."""
+    """Every program of this notebook, in the order of their starts; what records films is no cell of it."""
     there = supervisor.current()
-    return Programs(there.programs() if there else [])
+    return Programs([p for p in there.programs() if not _is_camera(p)] if there else [])
+
+
+def _is_camera(program: Program) -> bool:
+    return program.name == CAMERA and "labkit.studio" in program.command.argv
 
 
 def named(*names: str) -> list[Program]:

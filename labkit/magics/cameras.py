@@ -22,7 +22,7 @@ from labkit.errors import LabError
 from labkit.exploration import Exploration
 from labkit.film import Film
 from labkit.magics import interrupts
-from labkit.magics.byname import Interrupted
+from labkit.magics.byname import CAMERA, Interrupted
 from labkit.magics.cells import definition, make
 from labkit.magics.options import parse
 from labkit.process import Program
@@ -196,7 +196,7 @@ def _explored(commands: Sequence[Command], **options: Any) -> Any:
 
 @contextlib.contextmanager
 def _progress() -> Any:
-    """A line that says how many schedules are done, where a person watches; it goes when all are."""
+    """A line that says how many orders are tried, where a person watches; it goes when all are."""
     from labkit.view import somebody_is_there
 
     if not somebody_is_there():
@@ -207,7 +207,7 @@ def _progress() -> Any:
     def tell(line: str) -> None:
         done, _, waiting = line.partition(" ")
         clear_output(wait=True)
-        print(f"{done} schedules, at least {waiting.strip()} more", flush=True)
+        print(f"{done} orders, at least {waiting.strip()} more", flush=True)
 
     yield tell
     clear_output()
@@ -249,7 +249,7 @@ def _run(order: str, result: str, on_line: Callable[[str], None]) -> str:
         "PYTHONPATH": os.pathsep.join(filter(None, [_PACKAGE, os.environ.get("PYTHONPATH")])),
     }
     command = Command(
-        (sys.executable, "-m", "labkit.studio", order, result), name="camera", cwd="/", env=environment
+        (sys.executable, "-m", "labkit.studio", order, result), name=CAMERA, cwd="/", env=environment
     )
     with interrupts.counted() as count:
         program = supervisor.connect().start(command, on_output=heard, records=True)

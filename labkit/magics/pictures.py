@@ -9,6 +9,7 @@ from typing import Any
 from labkit import draw, supervisor
 from labkit.errors import LabError
 from labkit.focus import focus, renumbered
+from labkit.magics import byname
 from labkit.scene import Process, Scene
 
 SETTLE_S = 2.0
@@ -39,12 +40,26 @@ def xray(*names: str) -> Scene:
     if running is None:
         raise LabError("No program has been started in this notebook: give pids, as in labkit.xray(4711).")
     until = time.monotonic() + SETTLE_S
-    scene, before = focus(running.scene(), names), None
+    scene, before = _of_those(running.scene(), names), None
     while not (at_rest(scene) and scene_at_rest(scene) == before) and time.monotonic() < until:
         before = scene_at_rest(scene)
         time.sleep(_AGAIN_S)
-        scene = focus(running.scene(), names)
+        scene = _of_those(running.scene(), names)
     return renumbered(scene)
+
+
+def _of_those(scene: Scene, names: tuple[str, ...]) -> Scene:
+    """The scene, or the part of it that was asked for; who has ended already is not called unknown."""
+    try:
+        return focus(scene, names)
+    except LabError:
+        ended = {p.name: p for p in byname.programs() if p.done}
+        for program in filter(None, map(ended.get, names)):
+            raise LabError(
+                f"{program.name} {byname.state(program)}: there is nothing of it to look at any more. "
+                "What it said is in its own cell."
+            ) from None
+        raise
 
 
 def at_rest(scene: Scene) -> bool:
