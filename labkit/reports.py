@@ -27,8 +27,8 @@ class Result:
 
     @property
     def points(self) -> int:
-        """All or nothing: a criterion is as small as its points."""
-        return self.out_of if self.held else 0
+        """All or nothing: a criterion is as small as its points. What is worth nothing takes one away."""
+        return self.out_of if self.held else -(not self.out_of)
 
     @property
     def silent(self) -> bool:
@@ -39,7 +39,8 @@ class Result:
         """`✓ criterion: what was seen. [1/1]`, wrapped, with its picture below."""
         said = f"{self.criterion}: {self.seen}" if self.seen else self.criterion
         mark = "✓" if self.held else "✗"
-        line = f"{mark} {said} [{self.points}/{self.out_of}]" if self.out_of else f"{mark} {said}"
+        worth = f" [{self.points}/{self.out_of}]" if self.out_of else "" if self.held else f" [{self.points}]"
+        line = f"{mark} {said}{worth}"
         head = textwrap.fill(line, WIDTH, subsequent_indent="  ", break_long_words=True)
         return "\n".join([head, *_indented(self.picture)])
 
@@ -53,7 +54,8 @@ class Report:
 
     @property
     def points(self) -> int:
-        return sum(result.points for result in self.results)
+        """Never all of them while something does not hold."""
+        return max(0, sum(result.points for result in self.results))
 
     @property
     def out_of(self) -> int:

@@ -75,6 +75,27 @@ def test_a_crash_shows_the_learners_own_lines_only() -> None:
     assert "nursery" not in said
 
 
+def test_a_threads_crash_shows_the_learners_own_lines_only() -> None:
+    text = """
+import threading
+def g():
+    b"".uper()
+def f():
+    thread = threading.Thread(target=g, name="T")
+    thread.start()
+    thread.join()
+    raise ValueError
+"""
+    printed = report("function", text).results[0].picture.partition("It printed:\n")[2]
+    assert printed.splitlines() == [
+        "  Exception in thread T:",
+        "  Traceback (most recent call last):",
+        "    line 5, in g",
+        '        b"".uper()',
+        "  AttributeError: 'bytes' object has no attribute 'uper'. Did you mean: 'upper'?",
+    ]
+
+
 def test_a_syntax_error_has_its_line() -> None:
     said = first("function", "def f(:\n    pass")
     assert "line 2\n    def f(:\nSyntaxError: invalid syntax" in said
@@ -541,11 +562,13 @@ def test_no_criterion_meets_the_objects_of_another() -> None:
     assert said.results[2].seen == "It left a System V shared memory segment."
 
 
-def test_what_is_worth_no_points_is_said_only_when_it_does_not_hold() -> None:
+def test_what_is_worth_no_points_is_said_and_takes_one_away_when_it_does_not_hold() -> None:
     held, failed = Result("sleeps", True, 0), Result("tidy", False, 0, "It left a FIFO.")
-    said = Report("made_up/function", (Result("works", True, 2), held, failed)).text()
-    assert said.splitlines()[1:3] == ["✓ works [2/2]", "✗ tidy: It left a FIFO."]
-    assert "sleeps" not in said
+    report = Report("made_up/function", (Result("works", True, 2), held, failed))
+    assert report.text().splitlines()[1:3] == ["✓ works [2/2]", "✗ tidy: It left a FIFO. [-1]"]
+    assert "sleeps" not in report.text()
+    assert report.text().splitlines()[3].startswith("1 of 2 points.")
+    assert Report("made_up/function", (Result("works", False, 2), failed)).points == 0
 
 
 def test_a_parent_that_waits_for_a_stuck_child_is_seen_to_wait_for_it() -> None:

@@ -183,12 +183,11 @@ def no_end_too_many(answer):
     r, ours, running = _at_work(answer, [b"one", b"two", b"three"])
     scene = _first_child_stuck(answer, running)
     ours.close()
-    parent = scene.process(running.pid)
     children = _children(scene, running)
-    not_theirs = {row.object for row in parent.descriptors if row.fd in (1, 2, 3)}
+    pipes = _pipes_to_children(scene, children)
     finished = [["r"], []]  # the one who writes has read to the end, and may have closed it
     for number, child in enumerate(children, 1):
-        ends = [row.mode for row in _rows(child, from_=0) if _is_pipe(row, scene, not_theirs)]
+        ends = [row.mode for row in _rows(child, from_=0) if row.object in pipes]
         if ends != ["r"] and not (_writes(child) and ends in finished):
             fail(f"Child {number} holds {_counted(ends)}. It needs one, the read end of its own pipe.")
         finished = finished[:1] if _writes(child) else finished
@@ -199,8 +198,14 @@ def no_end_too_many(answer):
     return "3 children, a read end each."
 
 
-def _is_pipe(row, scene, others):
-    return row.object is not None and row.object not in others and scene.object(row.object).kind == "pipe"
+def _pipes_to_children(scene, children):
+    """Those that a child waits to read from, and those that have come to their end: the texts are in them.
+
+    What a library has between parent and child (`multiprocessing` has two pipes) is none of the learner's.
+    """
+    pipes = [thing for thing in scene.objects if thing.kind == "pipe"]
+    awaited = {child.blocked.object for child in children if child.blocked and not _writes(child)}
+    return {pipe.id for pipe in pipes if pipe.id in awaited or not (pipe.writers or pipe.others)}
 
 
 def _first_child_stuck(answer, running):
@@ -211,12 +216,20 @@ def _first_child_stuck(answer, running):
         scenes[:] = [answer.scene()]
         processes = scenes[0].processes
         all_sleep = all(process.blocked for process in processes)
-        return running.ended or (all_sleep and any(map(_writes, processes)))
+        return running.ended or (all_sleep and any(map(_writes, processes))) or alone()
+
+    def alone():
+        threads = scenes[0].processes and scenes[0].processes[0].threads[1:]
+        return threads and running.sleeps_for_good() and answer.processes() == [running.pid]
 
     answer.wait(stuck)
+    if running.ended and (raised := running.children_raised()):
+        fail("A child raised an error before it had written its text.", raised)
     if running.ended:
         running.result()
-        fail("It returned before anybody had read what its children write: it did not wait for them.")
+        fail("It returned before its children had written: it did not wait until they were done.")
+    if alone():
+        fail("It started a thread for each text: a child is asked for, a process of its own.")
     return scenes[0]
 
 
@@ -334,10 +347,19 @@ def passed_on(answer):
     taken, out = answer.pipe()
     data = b"a" * 299_000 + answer.fresh_bytes(500).hex().encode()
     running = answer.call("in_capitals", r, out)
-    feed.write(data)
+    feed.write(data[:10])
+    feed.wait_empty()
+    running.wait_settled()
+    if running.ended:
+        running.result()
+        _closed_too_early(running, "Not all bytes came out, and then it returned.")
+        fail("10 bytes had come, their writer was still there, and it returned: it did not wait for the end.")
+    feed.write(data[10:])
     feed.close()
-    answer.wait(lambda: running.ended or running.sleeps_for_good())  # `out` holds less than that
-    received = taken.read_all()
+    running.wait_settled()  # `out` holds less than that
+    received = taken.read_exactly(200_000)
+    running.wait_settled()  # who has read all is done now, who writes is not
+    received += taken.read_all()
     running.check()
     if received != data.upper():
         _not_passed_on(running, received, data.upper())
@@ -351,9 +373,15 @@ def _not_passed_on(running, received, data):
     if not data.startswith(received):
         fail(f"{len(received)} bytes came out, and they are not the 300000 that went in, in capitals.")
     came = "Not all bytes came out, and then it returned."
+    _closed_too_early(running, came)
+    fail(f"{came} Before it returns, both threads must be done.")
+
+
+def _closed_too_early(running, came):
+    if "BrokenPipeError" in running.output:
+        fail(f"{came} The thread that read from your pipe went away before that had come to its end.")
     if "Bad file descriptor" in running.output:
         fail(f"{came} Threads have one table: what one of them closes is closed for the other, too.")
-    fail(f"{came} Before it returns, both threads must be done.")
 
 
 @between_threads.criterion(points=1)
@@ -366,7 +394,7 @@ def at_the_same_time(answer):
     full = out.copy()
     full.write(FILLER * 65536)
     running = answer.call("in_capitals", r, out)
-    answer.wait(lambda: running.ended or running.sleeps_for_good())
+    running.wait_settled()
     if running.ended:
         running.result()
         fail("Nobody took anything from `out`, and it returned: not everything can have gone in.")
@@ -463,9 +491,7 @@ def despite_a_signal(answer):
     r, w = answer.pipe()
     running = answer.call("write_all", w, data, handle=["SIGUSR1"])
     _wait_full(running, r)
-    if running.ended:
-        running.check()
-        fail("It returned before all bytes could have been written.", running.printed())
+    _expect_there(running)
     running.signal("SIGUSR1")
     _expect(r.read_all(), data, running)
     return "300000 of 300000 bytes arrived."
@@ -478,6 +504,8 @@ def asleep_while_full(answer):
     r, w = answer.pipe()
     running = answer.call("write_all", w.set_nonblocking(), data)
     _wait_full(running, r)
+    if answer.processes():
+        _expect_there(running)
     doing = running.impatience()
     if doing and not running.ended:
         fail(f"While the pipe was full it {doing}. `select` and `poll` sleep until there is room.")
@@ -508,9 +536,15 @@ def nobody_reads(answer):
     return "The reader went away, and BrokenPipeError came out."
 
 
+def _expect_there(running):
+    if running.ended:
+        running.check()
+        fail("It returned before all bytes could have been written.", running.printed())
+
+
 def _wait_full(running, r):
     """Wait until the answer has written what it can, and has met the full pipe; or has ended."""
-    running.answer.wait(lambda: running.ended or r.queued() > 0, every=0.001)
+    running.answer.wait(lambda: running.ended or r.queued() > 0 or running.sleeps_for_good(), every=0.001)
     running.wait_done()
 
 
@@ -523,12 +557,13 @@ def _expect(received, data, running):
     running.check()
     if data.startswith(received):
         because = ": `os.write` took only a part, and returned how much" if received else ""
-        fail(f"{len(received)} of {len(data)} bytes arrived, then `write_all` returned{because}.")
+        came = f"{len(received)} of {len(data)} bytes" if len(received) <= 65536 else "Not all bytes"
+        fail(f"{came} arrived, then `write_all` returned{because}.")
     same = next((i for i, (a, b) in enumerate(zip(received, data, strict=False)) if a != b), len(data))
     if len(received) > len(data) and same == len(data):
-        fail(f"{len(received)} bytes arrived instead of {len(data)}: it wrote too much.")
+        fail(f"More than {len(data)} bytes arrived: it wrote too much.")
     fail(
-        f"{len(received)} bytes arrived, but only the first {same} are right: "
+        f"Of the bytes that arrived only the first {same} are right: "
         "after a short write, go on with the byte behind it."
     )
 
@@ -544,9 +579,12 @@ exchange = Exercise(
     ),
 )
 
-LISTENS_FIRST = """
+BEGINS = """
 import os, sys
 heard, count = b"", int(sys.argv[1])
+"""
+
+LISTENS = """
 while len(heard) < count and (piece := os.read(3, 65536)):
     heard += piece
 print("all" if len(heard) == count else len(heard), flush=True)
@@ -555,10 +593,13 @@ while piece := os.read(3, 65536):
 os.write(4, heard[::-1])
 """
 
-SPEAKS_FIRST = f"""
-import os, sys
+SPEAKS = """
 os.write(4, b"b" * 300_000)
-{LISTENS_FIRST}
+"""
+
+LISTENS_A_LITTLE = """
+while len(heard) < 5000 and (piece := os.read(3, 5000 - len(heard))):
+    heard += piece
 """
 
 
@@ -567,15 +608,17 @@ def one_after_the_other(answer):
     """says all of it, lets the other side know, and returns the answer"""
     for count in (300_000, 0):
         data = _speech(answer, count)
-        _expect_answer(*_talk(answer, LISTENS_FIRST, data), data[::-1])
+        _expect_answer(*_talk(answer, BEGINS + LISTENS, data), data[::-1])
     return "The other side listened to the end, and then it answered."
 
 
 @exchange.criterion(points=1)
 def both_at_once(answer):
     """listens while it speaks"""
-    data = _speech(answer, 300_000)
-    _expect_answer(*_talk(answer, SPEAKS_FIRST, data), b"b" * 300_000 + data[::-1])
+    for first in ("", LISTENS_A_LITTLE):
+        data = _speech(answer, 300_000)
+        other = BEGINS + first + SPEAKS + LISTENS
+        _expect_answer(*_talk(answer, other, data), b"b" * 300_000 + data[::-1])
     return "Each had 300000 bytes to say, at the same time."
 
 
@@ -606,6 +649,8 @@ def nobody_listens(answer):
     reply.write(words)
     reply.close()
     _expect_answer(running, None, words)
+    if running.children_raised() or "Traceback" in running.output:
+        fail("It returned the answer, but who spoke in its place raised: that nobody listens is no error.")
     return "After 1000 of 300000 bytes nobody listened any more; it returned the answer."
 
 

@@ -4,6 +4,7 @@
     judging.py   the judge's process: every criterion in turn, then what is left behind
     answers.py   what a criterion is handed; all waiting is done there
     running.py   one process of an answer, as its judge sees it
+    crashes.py   what an answer raised, with its own lines only
     claims.py    what an answer's side says of itself, read with suspicion
     resting.py   who does nothing at this moment
     ends.py      an end of a pipe in the judge's hands

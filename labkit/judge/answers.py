@@ -28,6 +28,7 @@ from labkit.exercises import Failed, fail
 from labkit.exploration import Exploration
 from labkit.judge import hangs
 from labkit.judge.cage import ANSWER, Cage
+from labkit.judge.crashes import CELL
 from labkit.judge.ends import End
 from labkit.judge.running import Running
 from labkit.judge.sandbox import LIMITS
@@ -36,7 +37,6 @@ from labkit.reports import printable
 from labkit.scene import Scene
 
 PROGRAM = "your program"
-CELL = "your cell"
 MOST_SEEN = 16
 """More processes than these make no picture that anybody could read."""
 LOOKS = 1, 4, 16, 64, 256

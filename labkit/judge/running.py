@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.errors import Vanished
 from labkit.exercises import fail
-from labkit.judge import claims
+from labkit.judge import claims, crashes
 from labkit.judge.cage import exit_status, sender
 from labkit.judge.resting import NAPS, at_rest, effort, is_pending, sleeping_in, state_of
 from labkit.kernel import proc
 from labkit.reports import printable
+from labkit.waits.seen import Seen
 
 if TYPE_CHECKING:
     from labkit.judge.answers import Answer
+    from labkit.scene import Blocked
 
 MOST_OUTPUT = 1 << 20
 MOST_CLAIMS = 32 << 20
@@ -33,6 +35,8 @@ WATCHED_S = 1
 """For so long somebody who sleeps with a time limit is watched."""
 SELDOM = 14
 """Who looks more often than so within that time looks again and again."""
+LOOKED_AGAIN = 3
+"""So often somebody has looked whether others are done, and will go on to do so: it is no single nap."""
 HELPERS = {"futex", "wait4", "waitid"}
 """What sleeps in one of these waits for a thread or a child of its own."""
 MOST_CHILDREN = 20
@@ -145,7 +149,7 @@ class Running:
 
         def known() -> bool:
             calls.update(self._rests())
-            return self.ended or self.sleeps_for_good()
+            return self.ended or (self.sleeps_for_good() and not self._can_act_by_itself())
 
         if self.answer.wait_quiet(known, seconds=WATCHED_S):
             return ""
@@ -158,11 +162,39 @@ class Running:
 
     def sleeps_for_good(self) -> bool:
         """True when all of it sleeps, and no thread in a call that ends by itself after a time."""
-        if not self.rests():
-            return False
+        waits = self._waits() if self.rests() else []
+        return bool(waits) and not any(wait is None or wait.timed for wait in waits)
+
+    def _waits(self) -> list[Blocked | None]:
+        """What each of its threads waits for now; None for one who does not."""
         scene, pids = self.answer.scene(), self.pids()
-        tasks = [task for one in scene.processes if one.pid in pids for task in one.threads or (one,)]
-        return bool(tasks) and all(task.blocked and not task.blocked.timed for task in tasks)
+        each = (process.threads or (process,) for process in scene.processes if process.pid in pids)
+        return [task.blocked for tasks in each for task in tasks]
+
+    def _can_act_by_itself(self) -> bool:
+        """True when an alarm may wake it."""
+        scene = self.answer.scene()
+        return any(Seen(scene).can_act_by_itself(process.pid) for process in scene.processes)
+
+    def wait_settled(self) -> None:
+        """Wait until nothing will change unless somebody else does something, or until it has ended.
+
+        Whoever looks again every now and then whether its own threads and children are done changes nothing.
+        """
+        start: list[int] = []
+
+        def settled() -> bool:
+            if self.ended or self.sleeps_for_good():
+                return True
+            waits = self._waits() if self.rests() else [None]
+            others = [wait for wait in waits if wait is None or wait.call not in NAPS | HELPERS]
+            if not others or any(wait is None or wait.timed for wait in others):
+                return False
+            sleeps = effort(self.pids()).sleeps
+            start.append(sleeps)
+            return sleeps >= start[0] + LOOKED_AGAIN
+
+        self.answer.wait(settled)
 
     @contextlib.contextmanager
     def standing_still(self) -> Iterator[None]:
@@ -189,8 +221,7 @@ class Running:
     def result(self) -> Any:
         """Wait for its end; what the function returned. Fails when it raised, or never returned."""
         self.wait_ended()
-        self.answer.wait_quiet(self._children_rest, seconds=5)  # one may come out of the function too…
-        self._hear_last_words()  # … and have said so with its last breath
+        self.children_raised()  # or came out of the function too, and said so with its last breath
         self.check()
         for claim in self.claims:
             if "returned" in claim:
@@ -231,30 +262,29 @@ class Running:
         names: list[str] = next((claim["raised"]["known"] for claim in self.claims if "raised" in claim), [])
         return next((name for name in (*kinds, *names) if name in names), None)
 
-    def _crash(self, raised: dict[str, Any]) -> tuple[str, str]:
-        kind, message = str(raised.get("type")), str(raised.get("message"))
-        lines = [*self._frames(raised.get("frames")), f"{kind}: {message}" if message else kind]
-        return f"Your code raised {printable(kind, 60)}.", printable("\n".join(lines))
+    def children_raised(self) -> str:
+        """What its children raised, to be shown below a criterion. Whoever is still at work is waited for."""
+        self.answer.wait_quiet(self._children_rest, seconds=5)
+        self._hear_last_words()
+        return "\n".join(self._told_of_children())
 
-    def _frames(self, frames: Any) -> list[str]:
-        source = self.answer.text.splitlines()
-        shown = []
-        theirs = [(number, name) for number, name in frames or [] if 0 < number <= len(source)]
-        for number, function in theirs[-6:]:  # what a check has put behind the cell is none of their lines
-            where = "" if function == "<module>" else f", in {function}"
-            shown += [f"line {number}{where}", f"    {source[number - 1].strip()}"]
-        return shown
+    def _told_of_children(self) -> list[str]:
+        raised = sorted(set(self._children_raised))  # who came first is mere chance
+        return [f"A child of `{self.name}` raised:\n{textwrap.indent(text, '  ')}" for text in raised[:2]]
+
+    def _crash(self, raised: dict[str, Any]) -> tuple[str, str]:
+        return crashes.told(raised, self.answer.text)
 
     def printed(self) -> str:
         """What it printed, to be shown below a criterion."""
-        lines = printable(self.output, 1000).splitlines()
+        text = crashes.without_libraries(self.output, self.answer.text)
+        lines = printable(text, 1000).splitlines()
         return "\n".join(["It printed:", *(f"  {line}" for line in lines[:10])]) if lines else ""
 
     def asides(self) -> list[str]:
         """What may help to understand a failure: what its children raised, what it printed."""
         crashed = any("raised" in claim for claim in self.claims)
-        raised = sorted(set(self._children_raised)) if not crashed else []  # who came first is mere chance
-        shown = [f"A child of `{self.name}` raised:\n{textwrap.indent(text, '  ')}" for text in raised[:2]]
+        shown = [] if crashed else self._told_of_children()
         return shown + ([self.printed()] if self.own and self.output else [])
 
     # --- what comes in ---

@@ -1,5 +1,5 @@
 # fails: passes everything on in capitals, and then returns
-# hears: Before it returns, both threads must be done
+# hears: their writer was still there, and it returned: it did not wait for the end
 import os
 import threading
 
