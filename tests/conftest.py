@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import os
 import shutil
+import signal
 import tempfile
 from collections.abc import Iterator
 
@@ -28,6 +29,9 @@ for _variable, _folder in {
     os.environ[_variable] = os.path.join(_home, _folder)
     os.mkdir(os.environ[_variable])
 tempfile.tempdir = None
+
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # tests that a script has started with `&`
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

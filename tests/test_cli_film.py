@@ -70,18 +70,19 @@ def test_an_interrupted_film_is_what_there_was_and_nothing_is_left(tmp_path):
     assert not (tmp_path / "fifo").exists()
 
 
-def test_with_nohup_the_end_of_a_terminal_ends_no_recording():
+@pytest.mark.parametrize("ignored", [signal.SIGHUP, signal.SIGINT])
+def test_what_is_ignored_ends_no_recording(ignored):
     interrupts = Interrupts(SimpleNamespace(ends_at=None))
-    former = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    former = signal.signal(ignored, signal.SIG_IGN)
     try:
         with interrupts.taken():
-            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), ignored)
             assert interrupts.number is None
             os.kill(os.getpid(), signal.SIGTERM)
             assert interrupts.number == signal.SIGTERM
-        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+        assert signal.getsignal(ignored) == signal.SIG_IGN
     finally:
-        signal.signal(signal.SIGHUP, former)
+        signal.signal(ignored, former)
 
 
 def test_where_nobody_may_write_a_film_can_be_seen_all_the_same(monkeypatch):

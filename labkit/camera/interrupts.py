@@ -32,12 +32,11 @@ class Interrupts:
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
-        """Until the end, signals do not end this process. (With `nohup`, SIGHUP ends no recording either.)"""
+        """Until the end, signals do not end this process. What is ignored (nohup, `&` in a script) stays so."""
         if threading.current_thread() is not threading.main_thread():
             yield  # such a thread never sees a signal
             return
-        nohup = signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
-        wanted = [number for number in _SIGNALS if not (nohup and number == signal.SIGHUP)]
+        wanted = [number for number in _SIGNALS if signal.getsignal(number) != signal.SIG_IGN]
         former = {number: signal.signal(number, self._came) for number in wanted}
         try:
             yield
