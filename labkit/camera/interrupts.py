@@ -32,7 +32,7 @@ class Interrupts:
 
     @contextlib.contextmanager
     def taken(self) -> Iterator[None]:
-        """Until the end, signals do not end this process. What is ignored (nohup, `&` in a script) stays so."""
+        """Until the end, signals do not end us. What is ignored (nohup, `&` in a script) stays so."""
         if threading.current_thread() is not threading.main_thread():
             yield  # such a thread never sees a signal
             return
