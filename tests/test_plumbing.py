@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import socket
 from pathlib import Path
 
+import pytest
+
 from labkit.kernel import proc
+from labkit.owner import notebook
 from labkit.owner.plumbing import Plumbing
 
 
@@ -62,3 +66,21 @@ def test_the_pair_that_wakes_an_event_loop_is_plumbing_and_a_learners_pair_is_no
         one.setblocking(False)
         assert theirs(plumbing, one, other) == [False, False]
     loop.close()
+
+
+def test_what_was_opened_just_now_is_in_a_still_and_not_yet_in_a_stream(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It may be a pipe to `dot`, which draws a still, and would flash up and push all else down."""
+    watched = notebook.Notebook(os.getpid())
+    r, w = os.pipe()
+    new = [fcntl.fcntl(fd, fcntl.F_DUPFD, 500) for fd in (r, w)]  # numbers that nobody has used before
+    os.close(r)
+    os.close(w)
+    assert [watched.worth_showing(patient=True), watched.worth_showing()] == [False, True]
+    assert not watched.worth_showing(patient=True)
+    monkeypatch.setattr(notebook, "_YOUNG_S", 0.0)
+    assert watched.worth_showing(patient=True)
+    for fd in new:
+        os.close(fd)
+    assert not watched.worth_showing(patient=True)

@@ -3,12 +3,17 @@
 `os.pipe()` in a plain cell is worth seeing; the seventy descriptors of ipykernel are not, and are not
 even looked into. Plumbing is whatever was open when labkit was loaded, and of what came later the
 sockets that `plumbing.py` knows, epoll and eventfd descriptors, and devices.
+
+A still is drawn by `dot`, which the notebook talks to through pipes of its own, for some hundredths of a
+second. In a stream of pictures they would flash up, and push everything else down; so there, what was
+opened a moment ago is not shown yet.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
+import time
 
 from labkit.errors import LabError
 from labkit.kernel import proc
@@ -17,6 +22,8 @@ from labkit.owner.plumbing import Plumbing
 from labkit.scene import Process, Scene
 
 NAME = "notebook"
+_YOUNG_S = 1.0
+"""So long a new descriptor is not shown in a stream of pictures."""
 _SHARED = ("sysv-shm", "posix-shm", "memfd", "posix-sem")
 
 
@@ -30,8 +37,13 @@ class Notebook:
         self._folders = {os.path.dirname(file) for file in self._files}
         self._plumbing = Plumbing(pid, (link for _, link in self._before))
         self._used = {fd for fd, _ in self._before}
-        self._listed: list[tuple[int, bytes]] = []
+        self._judged: tuple[list[tuple[int, bytes]], set[tuple[int, bytes]]] = ([], set())
+        """What was open when it was last found out whether that is worth showing, and what of it was new."""
         self._worth = False
+        self._since: dict[tuple[int, bytes], float] = {}
+        """When what came after labkit was first seen."""
+        self._young: set[tuple[int, bytes]] = set()
+        """Of these, those that a stream does not show yet; nothing in a single picture."""
 
     def is_plumbing(self, held: Held) -> bool:
         """True for a descriptor that is none of the learner's."""
@@ -39,12 +51,15 @@ class Notebook:
             return False
         return self._is_plumbing(held.fd, held.link)
 
-    def worth_showing(self) -> bool:
-        """True when a plain cell has opened something."""
+    def worth_showing(self, patient: bool = False) -> bool:
+        """True when a plain cell has opened something. `patient`: not just now, and so in the next look."""
         numbers = self._numbers()
         listed = [(fd, b"" if fd in self._used else self._link(fd)) for fd in numbers]
-        if listed != self._listed:
-            self._listed = listed
+        now = time.monotonic()
+        self._since = {new: self._since.get(new, now) for new in listed if new[1]}
+        self._young = {new for new, since in self._since.items() if patient and now < since + _YOUNG_S}
+        if (listed, self._young) != self._judged:
+            self._judged = listed, self._young
             self._worth = any(not self._is_plumbing(fd, self._link(fd)) for fd in numbers)
         return self._worth
 
@@ -66,6 +81,8 @@ class Notebook:
         return dataclasses.replace(process, threads=threads, blocked=None, signals=None, mappings=mappings)
 
     def _is_plumbing(self, fd: int, link: bytes) -> bool:
+        if (fd, link) in self._young:
+            return True
         if (fd, link) in self._before or link.startswith((b"anon_inode:", b"/proc/")):
             return True
         if link.startswith(self._files) or link in self._folders:

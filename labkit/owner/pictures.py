@@ -89,7 +89,7 @@ class Pictures:
         running = bool(self._owner.programs)
         if running and not stream.wants_look(now, frozenset(self._owner.family.members)):
             return
-        running = running or self._owner.notebook_process.worth_showing()
+        running = running or self._owner.notebook_process.worth_showing(patient=True)
         if not (running or self._running or stream.is_new):
             stream.next = now + PERIOD_S
             return
@@ -118,7 +118,7 @@ class Pictures:
             self._xray.childless = frozenset({notebook.pid})
         self._xray.clocks = clocks
         self._xray.names = {p.pid: p.name for p in self._owner.programs.values()}
-        self._with_notebook = notebook.worth_showing()
+        self._with_notebook = notebook.worth_showing(patient=not clocks)
         if not self._with_notebook:
             taken: Scene = self._xray.look(*roots)
             return taken
