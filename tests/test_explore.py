@@ -97,8 +97,17 @@ def test_threads_have_one_table_and_each_call_that_changes_it_is_a_point():
     assert set(outputs(explored(c("table")))) == {"0 1 2", "1 2 0", "0 2 1"}
 
 
-def test_two_creators_without_o_excl_are_both_first(path):
-    assert set(outputs(explored(c("first", str(path))))) == {"first", "first\nfirst"}
+@pytest.mark.parametrize("how", ["opens", "asks", "stats"])
+def test_two_creators_who_look_first_are_both_first(path, how):
+    program = c("first", str(path), how)
+    found = explored(program)
+    assert set(outputs(found)) == {"first", "first\nfirst"}
+    for outcome in found.outcomes:
+        assert "".join(piece.text for piece in replay([program], found, outcome).output) == outcome.output
+    assert not path.exists()
+
+
+def test_of_two_creators_with_o_excl_one_is_first(path):
     assert set(outputs(explored(c("first", str(path), "exclusive")))) == {"first"}
     assert not path.exists()
 

@@ -22,12 +22,11 @@ import re
 
 from labkit.conductor.tasks import Image, Made, Task
 from labkit.kernel import ptrace
-from labkit.kernel.calls import OUTPUT_FD
+from labkit.kernel.calls import LOOKS, OUTPUT_FD
 from labkit.kernel.peek import string
 from labkit.launcher import MARKER
 
-ASKED = ("access", "faccessat", "faccessat2")
-"""Traced only for the marker."""
+_MARKS = ("access", "faccessat", "faccessat2")
 
 _LIBRARY = re.compile(
     r"(^|/)(ld\.so\.|lib[^/]*\.so|python3[^/]*\.zip|pyvenv\.cfg|pybuilddir\.txt|gconv|locale|nsswitch\.conf)"
@@ -50,7 +49,7 @@ _ON_PATH = {"open": 0, "openat": 1, "creat": 0, "openat2": 1}
 _PATHS_OF = dict.fromkeys(("open", "creat", "unlink", "mkdir", "rename"), (0,)) | dict.fromkeys(
     ("openat", "openat2", "unlinkat", "mkdirat", "renameat", "renameat2"), (1,)
 )
-_ALWAYS = frozenset({"restart_syscall", "rt_sigpending", "sigaltstack", "prctl", "madvise", "fsync", *ASKED})
+_ALWAYS = frozenset({"restart_syscall", "rt_sigpending", "sigaltstack", "prctl", "madvise", "fsync"})
 _ON_FD = frozenset(
     [
         "read",
@@ -103,8 +102,8 @@ _SIGINT = 2
 def is_quiet(task: Task, call: Made, instruction: int, *, everything: bool = False) -> bool:
     """True: this call makes no frame. Notices on the way where the program's own code begins."""
     image = task.process.image
-    if call.name in ASKED:
-        if _path(task, call, 0 if call.name == "access" else 1) == MARKER:
+    if call.name in LOOKS:
+        if call.name in _MARKS and _path(task, call, 0 if call.name == "access" else 1) == MARKER:
             image.begun = True
         return True
     if call.name == "restart_syscall":
@@ -119,6 +118,11 @@ def is_quiet(task: Task, call: Made, instruction: int, *, everything: bool = Fal
     if call.name in _ALWAYS or _in_library(task, call, instruction):
         return True
     return call.name in _OFTEN_OWN and (_of_libc(task, call) or _housekeeping(task, call))
+
+
+def is_library(path: str) -> bool:
+    """Does this path belong to a library, a module or the like?"""
+    return bool(_LIBRARY.search(path))
 
 
 def prepare(image: Image, pid: int, marked: bool) -> None:

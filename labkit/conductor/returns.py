@@ -54,6 +54,8 @@ class Returns(Family):
         """Told of every call that matters, just before it happens…"""
         self.on_done: Callable[[Task, Made], None] = _nothing
         """…and just after."""
+        self.is_point: Callable[[Task, Made], bool] = _never
+        """Asked of every look at a path: do programs stand before it?"""
         self.armed = False
         """A timer is set somewhere, or somebody outside is spoken with: time may bring something."""
         self.sends = False
@@ -218,6 +220,10 @@ def _next_effect(task: Task) -> Effect | None:
     None also where another thread might take the signal.
     """
     return next_effect(task) if len(task.process.tasks) == 1 else None
+
+
+def _never(task: Task, call: Made) -> bool:
+    return False
 
 
 def _nothing(task: Task, call: Made) -> None:

@@ -5,15 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 
-from labkit.conductor import quiet
 from labkit.conductor.outputs import Outputs
 from labkit.errors import LabError
 from labkit.kernel import ptrace, syscalls
-from labkit.kernel.calls import CALLS
+from labkit.kernel.calls import CALLS, LOOKS
 from labkit.kernel.numbers import AUDIT_ARCH, MACHINE
 from labkit.programs import Command
 
-FILTER = ptrace.filter_program({*CALLS, *quiet.ASKED}) if MACHINE in AUDIT_ARCH else b""
+FILTER = ptrace.filter_program({*CALLS, *LOOKS}) if MACHINE in AUDIT_ARCH else b""
 """What every program is put under: it stops before the calls that matter."""
 
 

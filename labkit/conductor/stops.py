@@ -12,7 +12,7 @@ from labkit.conductor.signals import STOPPING, effect
 from labkit.conductor.tasks import Made, Pending, Task
 from labkit.conductor.times import time_limit
 from labkit.kernel import ptrace
-from labkit.kernel.calls import KEEPS_DESCRIPTORS, SENDS_SIGNALS, TIMEOUTS
+from labkit.kernel.calls import KEEPS_DESCRIPTORS, LOOKS, SENDS_SIGNALS, TIMEOUTS
 from labkit.kernel.numbers import AUDIT_ARCH, MACHINE, name_of
 from labkit.kernel.peek import words
 
@@ -96,6 +96,10 @@ class Stops(Returns):
         if not (task.process.image.begun or self.everything or call.name in ("execve", "execveat")):
             task.quiet = True
             ptrace.resume(task.tid)
+        elif call.name in LOOKS and not self.is_point(task, call):
+            ptrace.resume(task.tid)
+        elif call.name in LOOKS:
+            task.quiet, task.state = False, "call"
         elif task.quiet or self._is_output(task, call):
             task.quiet = True
             self._note(task, call)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from labkit.kernel.calls import CALLS, Call
+from labkit.kernel.calls import CALLS, LOOKS, Call
 from labkit.kernel.numbers import number
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ class Made:
 
     @property
     def spec(self) -> Call:
-        return CALLS[self.name]
+        return CALLS.get(self.name) or LOOKS[self.name]
 
 
 @dataclass(slots=True)

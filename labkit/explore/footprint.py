@@ -17,7 +17,7 @@ from labkit.conductor.quiet import signed32
 from labkit.conductor.signals import handles_sigchld
 from labkit.conductor.tasks import Made, Task
 from labkit.explore.things import Things
-from labkit.kernel.calls import CALLS
+from labkit.kernel.calls import CALLS, LOOKS
 from labkit.kernel.peek import content
 from labkit.kernel.touch import shares_memory
 
@@ -49,7 +49,7 @@ _BY_ID = {"shmctl": (0, 1, 2, 11, 12), "msgctl": (0, 1, 2), "semctl": (0, 1, 2, 
 _GETS = ("shmget", "semget", "msgget")
 _CLOSES = {"close": 0, "dup2": 1, "dup3": 1}
 DEPENDS_ON_OTHERS = frozenset({*_CLOSES, "exit", "exit_group"})
-_PATHS = frozenset({"open", "openat", "creat", "unlink", "unlinkat"})
+_PATHS = frozenset({"open", "openat", "creat", "unlink", "unlinkat", *LOOKS})
 _OPENS = frozenset(
     {*(name for name, spec in CALLS.items() if spec.result == "fd"), "pipe", "pipe2", "socketpair"}
     | {*_CLOSES, "close_range"}

@@ -22,10 +22,10 @@ receiver goes first, and waits.)
 
 Of what is done without asking, the last two lines hold only as long as nobody looks. So each is watched:
 whether the stretch wrote output or touched shared memory, whether a parent asks which child was first, or
-somebody how many have a segment attached, whether one sends another a signal (then it matters when a
-handler is set up and signals are blocked), or asks for another's limits or sets them (then it matters when
-that one does). If so, `Noticed` is raised: the search begins anew with that as a point. (Of `wait(NULL)` we
-take it that which child came is not asked.)
+somebody how many have a segment attached, whether one sends another a signal (then it matters when a handler
+is set up and signals are blocked), asks for another's limits or sets them (then it matters when that one
+does), or looks at a path where another makes or changes something. If so, `Noticed` is raised: the search
+begins anew with that as a point. (Of `wait(NULL)` we take it that which child came is not asked.)
 
 A call that would only wait is not offered: whoever would wait may as well stand before the call. That holds
 as long as nobody counts who waits, or takes away what is waited for; that is watched likewise.
@@ -53,11 +53,13 @@ from labkit.explore.footprint import (
     is_private,
     of_call,
 )
+from labkit.explore.paths import CHANGES, Paths
 from labkit.explore.things import Things
 from labkit.kernel.touch import Fresh, Touch
 
 Notice = tuple[str, tuple[int, ...]]
-"""What must be a point: (`birth`, `fork`, `wait`; whose), or (`exit`, `asleep`, `signals`, `limits`; ())."""
+"""What must be a point: (`birth`, `fork`, `wait`; whose), or (`exit`, `asleep`, `signals`, `limits`,
+`looks`; ())."""
 
 HURRIES = 50
 """Timed waits in a run that take no time. More would be those of one who waits for a clock to go on."""
@@ -67,6 +69,8 @@ _SIGNALS: Notice = ("signals", ())
 """One process sends another a signal: it is not the same before a handler is there, and after."""
 _LIMITS: Notice = ("limits", ())
 """One process asks for another's limits or sets them: then it matters when that one sets its own."""
+_LOOKS: Notice = ("looks", ())
+"""One looks at a path where another makes, changes or removes something: "if it is not there, make it"."""
 _SETS_SIGNALS = ("rt_sigaction", "rt_sigprocmask")
 _BY_FD = ("pidfd_send_signal",)
 _SENDS = ("kill", "tkill", "tgkill", "rt_sigqueueinfo", "rt_tgsigqueueinfo", *_BY_FD)
@@ -129,6 +133,7 @@ class Run:
     points: int = 0
     stuck: bool = False
     _things: Things = field(default_factory=Things)
+    _paths: Paths = field(default_factory=Paths)
     _ended: set[int] = field(default_factory=set)
     """Threads that have ended by a call of their own in the step that is made."""
     _sleep: dict[str, Footprint] = field(default_factory=dict)
@@ -145,8 +150,10 @@ class Run:
             self._things.note(task, call)
 
         self.conductor.on_done = done
+        self.conductor.is_point = self._is_looking
         self._without_asking()
         while self.conductor.tasks:
+            self._check_looks()
             offers = self._offers()
             if not offers:
                 if not self._dead_end():
@@ -160,6 +167,7 @@ class Run:
             footprint = self._measured_step(task)
             if decided:
                 self.decisions[-1].footprint = footprint
+        self._check_looks()
 
     def _measured_step(self, task: Task) -> Footprint:
         """A step, and what it touched. Who sleeps and has something in common with it wakes."""
@@ -342,7 +350,9 @@ class Run:
     # --- who looks ----------------------------------------------------------------------------------
 
     def _look_for_observers(self, task: Task, call: Made) -> None:
-        """Whoever asks which child ended, or whether one has, makes ends a matter of order."""
+        """Whoever asks which child ended, or whether one has, makes ends a matter of order; and so on."""
+        if call.name in CHANGES and len(self.conductor.tasks) > 1:
+            self._paths.change(task, call)
         if call.name in _WAITS:
             children = [p for p in self.conductor.processes if p.parent is task.process and not p.reaped]
             asks_which = call.name == "waitid" or bool(call.args[1])
@@ -358,6 +368,15 @@ class Run:
         elif call.name == "shmctl" and call.args[1] & 0xFF in _COUNTS_ATTACHED:
             if len(self.conductor.processes) > 1:
                 self._notice(("exit", ()))
+
+    def _is_looking(self, task: Task, call: Made) -> bool:
+        """Is this look at a path a point? Who is alone races with nobody."""
+        matters = len(self.conductor.tasks) > 1 and self._paths.look(task, call)
+        return matters and _LOOKS in self.known
+
+    def _check_looks(self) -> None:
+        if self._paths.met:
+            self._notice(_LOOKS)
 
     def _notice(self, notice: Notice) -> None:
         if notice not in self.known:

@@ -186,6 +186,19 @@ getsockopt        fd sockopt - -         -> sockval  .
 restart_syscall                                          -> int      !
 """
 
+_LOOKS = """
+access            path -                                 -> zero     !
+faccessat         dirfd path -                           -> zero     !
+faccessat2        dirfd path - -                         -> zero     !
+stat              path -                                 -> zero     !
+lstat             path -                                 -> zero     !
+newfstatat        dirfd path - -                         -> zero     !
+statx             dirfd path - - -                       -> zero     !
+readlink          path - -                               -> int      !
+readlinkat        dirfd path - -                         -> int      !
+"""
+"""Calls that ask what a path leads to. Libraries make many of them: they matter where another changes it."""
+
 
 @dataclass(frozen=True, slots=True)
 class Call:
@@ -205,8 +218,15 @@ def _parse(line: str) -> Call:
     return Call(name, tuple(args), result, mark == ".")
 
 
-CALLS: dict[str, Call] = {call.name: call for call in map(_parse, _TABLE.strip().splitlines())}
+def _parsed(table: str) -> dict[str, Call]:
+    return {call.name: call for call in map(_parse, table.strip().splitlines())}
+
+
+CALLS = _parsed(_TABLE)
 """By the kernel's name."""
+
+LOOKS = _parsed(_LOOKS)
+"""Likewise, those that only look at a path: no frame, and a point of `explore` only where it is one."""
 
 TIMEOUTS: dict[str, tuple[int, str]] = {
     name: (index, word)

@@ -183,13 +183,14 @@ FRIENDLY = {
     "mq_timedsend": "mq_send", "mq_timedreceive": "mq_receive", "eventfd2": "eventfd",
     "signalfd4": "signalfd", "pselect6": "pselect", "prlimit64": "prlimit",
     "mknodat": "mknod", "mkdirat": "mkdir", "symlinkat": "symlink", "renameat": "rename",
+    "faccessat": "access", "readlinkat": "readlink", "newfstatat": "stat",
 }  # fmt: skip
 """The C library's name, where a programmer would not know the kernel's."""
 
 PLAINER = {
     "sendto": ("send", 4), "recvfrom": ("recv", 4), "epoll_pwait": ("epoll_wait", 4), "ppoll": ("poll", 3),
     "pselect6": ("select", 5), "accept4": ("accept", 3), "dup3": ("dup2", 2), "unlinkat": ("unlink", 2),
-    "linkat": ("link", 4), "renameat2": ("rename", 4),
+    "linkat": ("link", 4), "renameat2": ("rename", 4), "faccessat2": ("access", 3),
 }  # fmt: skip
 """What a call is called when an argument of it is 0: that makes it the older, simpler one."""
 
