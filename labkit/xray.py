@@ -68,6 +68,8 @@ class XRay:
         """Descriptors for which this is true are left out, and not even looked into."""
         self.childless: frozenset[int] = frozenset()
         """Processes whose descendants are not in the picture."""
+        self.strangers: frozenset[tuple[str, int]] = frozenset()
+        """System V objects (kind and id) that are in the picture only when somebody of it uses them."""
         self.started_by_us = False
         """Who started these programs is ours and holds nothing of theirs, even if it does not show that."""
         self.may_travel = True
@@ -127,7 +129,7 @@ class XRay:
         look = Look(self._numbers, self.all_objects, self._recall)
         look.tracing_stop, look.clocks = self.tracing_stop, self.clocks
         look.plumbing, look.childless = self.plumbing, self.childless
-        look.started_by_us = self.started_by_us
+        look.started_by_us, look.strangers = self.started_by_us, self.strangers
         look.outside.fresh, look.outside.may_travel = careful, self.may_travel
         try:
             return judge(_taken(look, pids, self._names))

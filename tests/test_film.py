@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import strace
+import sysv_ipc
 from stage import c, compiled, filmed, python, shell
 
 from labkit.camera import Camera, Options
@@ -99,6 +100,18 @@ def test_who_asks_in_vain_does_not_keep_its_turn_for_ever():
     film = filmed(python(source), scenes=False)
     assert film.exits[0].exit == 0
     assert len(film.frames) < 50
+
+
+def test_a_set_that_was_there_before_and_that_nobody_uses_is_no_part_of_a_film(monkeypatch):
+    monkeypatch.setenv("LABKIT_OUTSIDE_IPC", "ipc:[1]")  # as in a room, where every object is shown
+    before = sysv_ipc.Semaphore(None, sysv_ipc.IPC_CREX)
+    try:
+        film = filmed(python("import sysv_ipc\nsysv_ipc.Semaphore(None, sysv_ipc.IPC_CREX).remove()"))
+    finally:
+        before.remove()
+    sets = [o for scene in film.scenes for o in scene.objects if o.kind == "sysv-sem"]
+    assert {o.id for o in sets} == {"sysv-sem-1"}
+    assert before.id not in {o.semid for o in sets}
 
 
 def test_turns_that_are_none_are_refused_in_a_sentence():

@@ -118,6 +118,7 @@ class Camera:
         self.place = 0
         """Where the scene of the last frame stands."""
         self.xray = XRay()
+        self.xray.strangers = self.leftovers.strangers
         self.happened = -1
         """The conductor's count when the last scene was made."""
         self.deadlock = False

@@ -101,6 +101,11 @@ class Leftovers:
         """Among that is what is not kept for these programs by an IPC namespace and a /dev/shm of their own:
         a file, a path, a lock, or something that was there before."""
 
+    @property
+    def strangers(self) -> frozenset[tuple[str, int]]:
+        """The System V objects that were there before, by kind as in a scene, and id."""
+        return frozenset((f"sysv-{kind}", id) for kind, ids in self._before.items() for id in ids)
+
     def before(self, task: Task, call: Made) -> None:
         """A call is about to happen: if it will make a name that is not there yet, remember it."""
         if call.name in _MAKES_NOTHING:

@@ -158,6 +158,8 @@ class Look:
         """Descriptors that are left out."""
         self.childless: frozenset[int] = frozenset()
         """Processes whose descendants are left out."""
+        self.strangers: frozenset[tuple[str, int]] = frozenset()
+        """System V objects that are left out unless they are reached or used."""
         self.tracing_stop: State = "stopped"
         """What a thread in a tracing stop is said to be."""
         self.begun_ns = time.monotonic_ns()

@@ -75,7 +75,7 @@ class Internet:
     def _notes(self, inode: int, facts: InetFacts, peer: int | None) -> list[str]:
         notes = []
         if peer is not None and inode in self._waiting.get(peer, ()):
-            notes.append("connected, but not accepted yet: it waits in the listener's backlog")
+            notes.append("not accepted yet: it waits in the listener's backlog")
         if inode in self._waiting:
             notes.append(f"waiting to be accepted: {', '.join(self.ids[i] for i in self._waiting[inode])}")
         if facts.first is not None:

@@ -196,7 +196,7 @@ def _memory(look: Look, kind: str, id: str, identity: Identity) -> Memory:
     )
 
 
-ANONYMOUS = "made with MAP_SHARED|MAP_ANONYMOUS: it has no name, and goes to children by fork only"
+ANONYMOUS = "no name: it goes to children by fork only (MAP_SHARED|MAP_ANONYMOUS)"
 
 
 def _name(id: str, path: bytes, anonymous: bool) -> str:

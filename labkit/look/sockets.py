@@ -212,7 +212,7 @@ class _Network:
     def _unix_notes(self, inode: int, facts: UnixFacts) -> list[str]:
         notes = []
         if facts.pending:
-            notes.append("connected, but not accepted yet: it waits in the listener's backlog")
+            notes.append("not accepted yet: it waits in the listener's backlog")
         elif facts.peer and facts.peer not in self.ids:
             notes.append("no process in the picture holds the other end")
         if facts.state == "closed":

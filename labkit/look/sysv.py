@@ -100,6 +100,7 @@ class _Space:
         wanted = []
         for one in found:
             own = not self.look.all_objects or mine in (one.uid, one.cuid)  # type: ignore[attr-defined]
+            own = own and (kind, number(one)) not in self.look.strangers
             known = self.identity(number(one)) in reached
             if known or (whole and own) or users(one) & self.look.seen.keys():
                 wanted.append(one)
