@@ -93,8 +93,9 @@ def test_a_semaphore_made_and_then_initialized_can_be_found_uninitialized(path):
     assert set(outputs(found)) == {"the other finds 0", "the other finds 1"}
 
 
-def test_threads_have_one_table_and_each_call_that_changes_it_is_a_point():
-    assert set(outputs(explored(c("table")))) == {"0 1 2", "1 2 0", "0 2 1"}
+@pytest.mark.parametrize("how", [(), ("fcntl",)], ids=["dup", "fcntl"])
+def test_threads_have_one_table_and_each_call_that_changes_it_is_a_point(how):
+    assert set(outputs(explored(c("table", *how)))) == {"0 1 2", "1 2 0", "0 2 1"}
 
 
 @pytest.mark.parametrize("how", ["opens", "asks", "stats"])

@@ -10,6 +10,7 @@ is true of a step that closes something must be asked anew wherever it could be 
 
 from __future__ import annotations
 
+import fcntl
 import os
 import struct
 
@@ -77,10 +78,14 @@ def of_call(task: Task, call: Made, things: Things, ends_count: bool = True) -> 
 
     `ends_count`: somebody asks which of their children ended, or how many have something attached.
     """
-    if len(task.process.tasks) > 1 and call.name in SHARED_BY_THREADS:
-        among = frozenset({f"{'table' if call.name in _OPENS else 'folder'} of {task.process.path}"})
+    if len(task.process.tasks) > 1 and (call.name in SHARED_BY_THREADS or _duplicates(call)):
+        among = frozenset({f"{'folder' if call.name in _GOES else 'table'} of {task.process.path}"})
         return among if call.spec.own else among | _outside(task, call, things, ends_count)
     return _outside(task, call, things, ends_count)
+
+
+def _duplicates(call: Made) -> bool:
+    return call.name == "fcntl" and signed32(call.args[1]) in (fcntl.F_DUPFD, fcntl.F_DUPFD_CLOEXEC)
 
 
 def _outside(task: Task, call: Made, things: Things, ends_count: bool) -> Footprint:
