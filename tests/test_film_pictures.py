@@ -196,7 +196,7 @@ def test_of_a_long_film_the_first_and_the_last_rows_are_drawn_and_the_rest_is_co
 def test_a_long_line_is_cut_and_a_picture_is_no_wider_than_a_page() -> None:
     wide = film((P, "write(4, " + "漢" * 200 + ") = 400", "write", ONE))
     drawn = ElementTree.fromstring(draw.film(wide))
-    assert float(drawn.attrib["width"]) <= 880
+    assert float(drawn.attrib["width"]) <= 820
     assert [word for word in words(draw.film(wide)) if word.endswith("…")]
 
 

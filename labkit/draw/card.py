@@ -18,8 +18,8 @@ MONO = "ui-monospace,DejaVu Sans Mono,Menlo,Consolas,monospace"
 SIZE = 16
 ROW = 26
 PAD = 20
-WIDEST = 880
-"""As wide as the text of a page."""
+WIDEST = 820
+"""As wide as the text of a page (`picture.py` says which)."""
 LETTER = 0.605
 """The width of a letter of a monospaced font, in its size."""
 BOLD = 0.6

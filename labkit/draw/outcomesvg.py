@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 MOST = 10
 """So many outcomes are drawn, and of each output so many lines."""
 LINES = 5
-_BAR, _GAP = 190, 24
+_ENDING_LINES = 11
+"""A deadlock of four, with what to do about it."""
+_BAR, _GAP = 130, 24
 _OUTPUT = 34
 """So many columns at most for what was written."""
 _WELL = "all ended well"
@@ -92,7 +94,7 @@ def _output(outcome: Outcome) -> tuple[str, ...]:
 def _ending(outcome: Outcome, room: float) -> tuple[str, ...]:
     said = list(outcome.in_words()) or [_WELL]
     rows = [row for words in said for row in card.rows(words, room)]
-    return tuple(rows if len(rows) <= LINES + 1 else [*rows[:LINES], "…"])
+    return tuple(rows if len(rows) <= _ENDING_LINES else [*rows[: _ENDING_LINES - 1], "…"])
 
 
 def _drawn(entry: Entry, y: float, ends: float) -> Iterator[str]:

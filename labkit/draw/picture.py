@@ -36,8 +36,9 @@ from labkit.scene import Scene
 from labkit.words import printable
 
 _DOT_SECONDS = 10
-_COLUMN_POINTS = 660
-"""The width of a page's text. Some pages cut off what is wider, and do not shrink it."""
+_COLUMN_POINTS = 615
+"""820 pixels: the width of a page's text, and of a cell on a screen of 1,024, or of 1,280 with the list of
+files beside it. Some pages cut off what is wider, and do not shrink it."""
 _SENTENCE_POINTS = 600
 _SIDE = 8
 """Free at either side of a box's words."""

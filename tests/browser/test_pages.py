@@ -294,6 +294,18 @@ def test_axe_finds_nothing_in_a_picture(show: Show, dark: bool) -> None:
         assert (name, complaints(page)) == (name, [])
 
 
+def test_a_readers_own_colours_are_those_of_boxes_and_of_the_text_in_them(show: Show) -> None:
+    page = show(sample_scenes.crossed(), dark=True)
+    page.emulate_media(forced_colors="active")
+    found = page.evaluate(
+        """() => ["rect:not(.lk-hit)", "text"].map((sort) => [...new Set(
+            [...document.querySelectorAll(`.lk-box ${sort}`)].map((e) => getComputedStyle(e).fill))])"""
+    )
+    boxes, texts = map(set, found)
+    assert boxes - {"rgba(0, 0, 0, 0)", "none"} == {"rgb(255, 255, 255)"}
+    assert texts == {"rgb(0, 0, 0)"}
+
+
 @pytest.mark.parametrize("dark", [False, True])
 def test_axe_finds_nothing_in_a_film_full_screen_or_not_and_in_outcomes(show: Show, dark: bool) -> None:
     page = show(film=pages.packed(film()), dark=dark)
