@@ -447,6 +447,7 @@ STEPS = {
     "joined sockets of messages": ("s1", "k1S1"),
     "messages": ("m0", "g0m1"),
     "a lock": ("f0l0u0", "f0t0"),
+    "a ring of record locks": ("L0L1F1F0", "L1L0"),
 }
 
 

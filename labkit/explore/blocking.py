@@ -67,7 +67,8 @@ def _flock(task: Task, call: Made) -> bool:
 
 
 def _fcntl(task: Task, call: Made) -> bool:
-    if call.args[1] != _SETLKW:
+    """Not of one who holds a record lock: that it waits decides who else would close a ring (EDEADLK)."""
+    if call.args[1] != _SETLKW or _holds_record_lock(task.process.pid):
         return False
     pid, fd = task.process.pid, signed32(call.args[0])
     kind, whence, start, length = struct.unpack("=hh4xqq", content(pid, call.args[2], 24))
@@ -86,13 +87,22 @@ def _locks(pid: int, fd: int) -> list[tuple[str, str, int, int, int | None]]:
     status = os.stat(f"/proc/{pid}/fd/{fd}")
     wanted = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
     found = []
-    with open("/proc/locks", encoding="ascii", errors="replace") as file:
-        for line in file:
-            fields = line.split()
-            if len(fields) >= 8 and fields[1] != "->" and fields[5] == wanted:
-                last = None if fields[7] == "EOF" else int(fields[7])
-                found.append((fields[1], fields[3], int(fields[4]), int(fields[6]), last))
+    for fields in _listed():
+        if fields[5] == wanted:
+            last = None if fields[7] == "EOF" else int(fields[7])
+            found.append((fields[1], fields[3], int(fields[4]), int(fields[6]), last))
     return found
+
+
+def _holds_record_lock(pid: int) -> bool:
+    return any(fields[1] == "POSIX" and fields[4] == str(pid) for fields in _listed())
+
+
+def _listed() -> list[list[str]]:
+    """The lines of /proc/locks that tell of locks that somebody holds."""
+    with open("/proc/locks", encoding="ascii", errors="replace") as file:
+        lines = [line.split() for line in file]
+    return [fields for fields in lines if len(fields) >= 8 and fields[1] != "->"]
 
 
 def _futex(task: Task, call: Made) -> bool:

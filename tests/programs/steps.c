@@ -8,6 +8,7 @@
      m g   send, receive a message (System V)
      a q   attach a segment; ask how many have
      f l u open a file of its own; lock it; unlock it; t: try to lock it
+     L F   lock, unlock a byte of a file (a record lock)
      y     sched_yield (the digit says nothing) */
 #include <errno.h>
 #include <sys/file.h>
@@ -17,12 +18,17 @@
 #include "shared.h"
 
 enum { THINGS = 2 };
-static int sets[THINGS], pipes[THINGS][2], joined[THINGS][2], queues[THINGS], segments[THINGS], file = -1;
+static int sets[THINGS], pipes[THINGS][2], joined[THINGS][2], queues[THINGS], segments[THINGS], file = -1, record;
 static unsigned seen = 1;
 
 static int operate(int set, int change, int flags) {
     struct sembuf one = {0, change, flags};
     return semop(sets[set], &one, 1) ? errno : 0;
+}
+
+static int lock(int type, int byte) {
+    struct flock one = {type, SEEK_SET, byte, 1};
+    return fcntl(record, F_SETLKW, &one) ? errno : 0;
 }
 
 static void saw(int what) { seen = (seen * 31 + what + 7) % 251; }
@@ -61,6 +67,8 @@ static void step(char what, int n, char me) {
     case 'l': saw(flock(file, LOCK_EX)); break;
     case 't': saw(flock(file, LOCK_EX | LOCK_NB)); break;
     case 'u': saw(flock(file, LOCK_UN)); break;
+    case 'L': saw(lock(F_WRLCK, n)); break;
+    case 'F': saw(lock(F_UNLCK, n)); break;
     case 'y': sched_yield(); break;
     }
 }
@@ -76,6 +84,7 @@ static int used(char **scripts, const char *letters, int n) {
 int main(int argc, char **argv) {
     int has_pipe[THINGS], has_sockets[THINGS];
     signal(SIGPIPE, SIG_IGN);
+    record = memfd_create("record", 0);
     for (int n = 0; n < THINGS; n++) {
         sets[n] = semget(IPC_PRIVATE, 1, 0600);
         if (n == 0) semctl(sets[n], 0, SETVAL, 1);
