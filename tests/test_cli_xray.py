@@ -18,6 +18,7 @@ from collections.abc import Iterator
 import pytest
 from stuck_programs import BOTH_READ
 
+from labkit.cli import main
 from labkit.scene import Scene
 from labkit.waits import judge
 from labkit.xray import xray
@@ -131,6 +132,14 @@ def test_a_command_that_is_none_gets_one_line_that_names_them_all(words: list[st
     done = subprocess.run([sys.executable, "-m", "labkit", *words], capture_output=True, text=True)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "doctor, xray, film" in done.stderr
+
+
+def test_ctrl_c_while_a_command_is_loaded_is_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupted(name: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("labkit.cli.importlib.import_module", interrupted)
+    assert main(["explore", "--", "true"]) == 130
 
 
 @pytest.mark.parametrize("words", [["xray", str(os.getpid())], ["doctor", "--plain"]])

@@ -47,11 +47,8 @@ def main(argv: list[str] | None = None) -> int:
     command = argv[0] if argv else None
     if command not in COMMANDS:
         return _usage(command)
-    module = importlib.import_module(f"labkit.cli.{command}")
-    parser = _Parser(prog=f"labkit {command}", description=COMMANDS[command])
-    module.arguments(parser)
     try:
-        status = int(module.run(parser.parse_args(argv[1:])))
+        status = _run(command, argv[1:])
         if sys.stdout is not None:
             sys.stdout.flush()
         return status
@@ -69,6 +66,13 @@ def main(argv: list[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _run(command: str, words: list[str]) -> int:
+    module = importlib.import_module(f"labkit.cli.{command}")  # takes long enough to be interrupted
+    parser = _Parser(prog=f"labkit {command}", description=COMMANDS[command])
+    module.arguments(parser)
+    return int(module.run(parser.parse_args(words)))
 
 
 _UNWRITTEN = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
