@@ -11,12 +11,15 @@ import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from labkit.errors import LabError
 from labkit.exercises import Course
 from labkit.judge import sandbox
+from labkit.judge.answers import Answer
 from labkit.judge.asking import judge
 from labkit.kernel.numbers import number
 from labkit.reports import Report, Result
@@ -94,6 +97,13 @@ def f():
         '        b"".uper()',
         "  AttributeError: 'bytes' object has no attribute 'uper'. Did you mean: 'upper'?",
     ]
+
+
+def test_however_slow_it_is_to_look_at_there_is_an_end() -> None:
+    answer: Any = SimpleNamespace(_deadline=100.0, _latest=100.005)
+    with Answer._uncounted(answer):
+        time.sleep(0.01)
+    assert answer._deadline == 100.005
 
 
 def test_a_syntax_error_has_its_line() -> None:

@@ -37,6 +37,8 @@ from labkit.reports import printable
 from labkit.scene import Scene
 
 PROGRAM = "your program"
+UNCOUNTED = 2
+"""How many times an answer's own time the judge may take in addition, to look at it."""
 MOST_SEEN = 16
 """More processes than these make no picture that anybody could read."""
 LOOKS = 1, 4, 16, 64, 256
@@ -68,6 +70,7 @@ class Answer:
         self._cage = cage
         self._seconds = seconds
         self._deadline = time.monotonic() + seconds
+        self._latest = self._deadline + UNCOUNTED * seconds
         self._listen = listen
         self._limits = LIMITS | {"RLIMIT_CPU": int(seconds) + 1}
         self._ends: list[End] = []
@@ -236,6 +239,10 @@ class Answer:
         with self._uncounted():
             return self._cage.witness.scene(pids, {run.pid: run.name for run in self.runs})
 
+    def crowd(self) -> bool:
+        """True: of so many processes no picture is made."""
+        return len(self._cage.processes()) > MOST_SEEN
+
     def processes(self) -> list[int]:
         """The pids of everything of the answer's that is alive now."""
         return self._cage.processes()
@@ -299,12 +306,12 @@ class Answer:
 
     @contextlib.contextmanager
     def _uncounted(self) -> Iterator[None]:
-        """Time that the judge takes for itself is not the answer's."""
+        """The judge's own time is not the answer's; up to a limit, for looks can be made slow."""
         started = time.monotonic()
         try:
             yield
         finally:
-            self._deadline += time.monotonic() - started
+            self._deadline = min(self._deadline + time.monotonic() - started, self._latest)
 
     def _turn(self, seconds: float) -> None:
         """Handle what comes within so many seconds."""
@@ -314,14 +321,14 @@ class Answer:
 
     def _fail_if_stuck(self, until: Callable[[], bool]) -> None:
         pids = [run.pid for run in self.runs if not run.ended]
-        if len(self._cage.processes()) > MOST_SEEN:
+        if self.crowd():
             return
         stuck = hangs.deadlock(self.scene(), pids) if pids else None
         if stuck and not until():
             raise Failed(f"It never ends: {stuck.because}", stuck.picture)
 
     def _time_up(self) -> TimeUp:
-        if len(self._cage.processes()) > MOST_SEEN:
+        if self.crowd():
             return TimeUp(f"Not done after {self._seconds:g} seconds, with more than {MOST_SEEN} processes.")
         said = hangs.describe(self.scene())
         return TimeUp(f"Not done after {self._seconds:g} seconds{said.because}.", said.picture)

@@ -162,7 +162,7 @@ class Running:
 
     def sleeps_for_good(self) -> bool:
         """True when all of it sleeps, and no thread in a call that ends by itself after a time."""
-        waits = self._waits() if self.rests() else []
+        waits = self._waits() if self.rests() and not self.answer.crowd() else []
         return bool(waits) and not any(wait is None or wait.timed for wait in waits)
 
     def _waits(self) -> list[Blocked | None]:
@@ -186,7 +186,7 @@ class Running:
         def settled() -> bool:
             if self.ended or self.sleeps_for_good():
                 return True
-            waits = self._waits() if self.rests() else [None]
+            waits = self._waits() if self.rests() and not self.answer.crowd() else [None]
             others = [wait for wait in waits if wait is None or wait.call not in NAPS | HELPERS]
             if not others or any(wait is None or wait.timed for wait in others):
                 return False
