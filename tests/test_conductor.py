@@ -197,3 +197,7 @@ def test_a_program_that_does_not_begin_in_time_is_a_sentence(monkeypatch):
     monkeypatch.setattr(Conductor, "_take_event", lambda self: False)
     with pytest.raises(LabError, match="had not begun after 3 s"):
         Conductor([shell("true")], seconds=3.0).__enter__()
+    interrupted = Conductor([shell("true")], seconds=3.0)
+    interrupted.ends_at = 0.0  # as an interrupt makes it
+    with pytest.raises(LabError, match="had not begun when it was interrupted"):
+        interrupted.__enter__()

@@ -71,7 +71,8 @@ class Conductor(Standing):
                 self._start(index, command)
         except TimeUp:
             self.__exit__()
-            raise LabError(f"The program had not begun after {self.seconds:g} s; it was ended.") from None
+            after = f"after {self.seconds:g} s; it was ended" if self.ends_at else "when it was interrupted"
+            raise LabError(f"The program had not begun {after}.") from None
         except BaseException:
             self.__exit__()
             raise
