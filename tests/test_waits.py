@@ -390,6 +390,9 @@ def test_crossed_posix_semaphores() -> None:
     )
     assert found(crossed) == [(P, C)]
     assert found(with_process(crossed, process(D, "c", mappings=maps))) == []
+    parent = with_process(crossed, process(D, "c", waiting(P, C), mappings=maps))
+    assert found(parent) == [(P, C, D)]
+    assert "Let both of them take these in the same order" in said(parent), "not the parent's doing"
 
 
 def test_those_who_wait_for_one_semaphore_are_not_told_to_mind_the_order() -> None:

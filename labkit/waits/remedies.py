@@ -13,6 +13,7 @@ def remedy(seen: Seen, knot: list[Ending]) -> str:
     return (
         _close_own_end(seen, knot)
         or _close_before_wait(seen, knot)
+        or _same_order(seen, knot)
         or _read_before_wait(seen, knot)
         or _accept_first(seen, knot)
         or _one_after_the_other(seen, knot)
@@ -55,6 +56,19 @@ def _close_before_wait(seen: Seen, knot: list[Ending]) -> str | None:
     return None
 
 
+def _same_order(seen: Seen, knot: list[Ending]) -> str | None:
+    """Several have locked one another out, and their parent, who has all these locks too, waits for them."""
+    rest = [e for e in knot if not waits_for_children(seen, e)]
+    they = "both" if len({e.pid for e in rest}) == 2 else "all"
+    if len(rest) == len(knot) or len({e.thing for e in rest}) < 2 or len({e.pid for e in rest}) < 2:
+        return None
+    return _release_first(seen, rest, False, they) if all(_is_taken(seen, e) for e in rest) else None
+
+
+def _is_taken(seen: Seen, ending: Ending) -> bool:
+    return is_lock(seen, ending) or takes(seen, ending) or sleeps_on_word(seen, ending)
+
+
 def _read_before_wait(seen: Seen, knot: list[Ending]) -> str | None:
     """A writer waits for room, and the reader waits for the writer to exit."""
     waiting = {e.pid: e for e in knot if waits_for_children(seen, e)}
@@ -89,7 +103,7 @@ def _accept_first(seen: Seen, knot: list[Ending]) -> str | None:
 def _one_after_the_other(seen: Seen, knot: list[Ending]) -> str:
     number = len({e.pid for e in knot})
     alone, they = number == 1, "both" if number == 2 else "all"
-    if all(is_lock(seen, e) or takes(seen, e) or sleeps_on_word(seen, e) for e in knot):
+    if all(_is_taken(seen, e) for e in knot):
         return _release_first(seen, knot, alone, they)
     if alone and isinstance(thing(seen, knot[0]), EventFd) and seen.writes(knot[0].pid, knot[0].blocked):
         return "let another process read it, or do so before writing to it"
