@@ -22,7 +22,10 @@ def focus(scene: Scene, wanted: Iterable[str]) -> Scene:
     things = [word for word in wanted if any(_is_called(o, word) for o in scene.objects)]
     missing = [word for word in wanted if word not in programs and word not in things]
     if missing:
-        raise LabError(f"Nothing is called {missing[0]!r} here (there is: {_all_names(scene)}).")
+        there = _all_names(scene)
+        raise LabError(
+            f"Nothing is called {missing[0]!r} here{f' (there is: {there}).' if there else ': nothing runs.'}"
+        )
     if not wanted:
         return scene
     objects = {o.id for o in scene.objects if any(_is_called(o, word) for word in things)}
@@ -119,4 +122,4 @@ def _is_called(thing: AnyObject, word: str) -> bool:
 def _all_names(scene: Scene) -> str:
     names = [p.name for p in scene.processes]
     names += [o.id for o in scene.objects if o.kind not in ("terminal", "other", "file")]
-    return ", ".join(names) or "nothing runs"
+    return ", ".join(names)

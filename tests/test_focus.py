@@ -56,6 +56,8 @@ def test_an_object_brings_those_who_reach_it():
 def test_what_is_not_there_is_named_with_what_is():
     with pytest.raises(LabError, match=r"'ghost' here \(there is: reader, reader/child, other, pipe-1"):
         focus(picture(), ["ghost"])
+    with pytest.raises(LabError, match=r"'ghost' here: nothing runs\."):
+        focus(Scene(), ["ghost"])
 
 
 def test_a_still_counts_its_objects_from_one_as_its_processes_reach_them():

@@ -492,7 +492,7 @@ EXPECTED = """\
 ✗ leaves nothing behind: It left the file `left`. [0/1]
 ✗ returns 42: It never ends: `f` waits in read(3) for pipe-1 to end, but holds
   its only write end itself (descriptor 4). Call close(4) in `f` before it
-  reads, or let it write first. [0/2]
+  reads (if it is to write itself: let it do that first). [0/2]
     f  waiting in read(3) on pipe-1
         3 ◂ pipe-1   4 ▸ pipe-1
 

@@ -42,7 +42,7 @@ def _close(seen: Seen, pid: int, pipe: str | None, when: str) -> str:
 def _when(seen: Seen, pid: int) -> str:
     process = seen.processes[pid]
     forked = process.ppid in seen.processes or any(p.ppid == pid for p in seen.scene.processes)
-    return "after fork" if forked else "before it reads, or let it write first"
+    return "after fork" if forked else "before it reads (if it is to write itself: let it do that first)"
 
 
 def _close_before_wait(seen: Seen, knot: list[Ending]) -> str | None:
