@@ -161,6 +161,7 @@ LEAKS = {
     POSIX + "Semaphore('/x', posix_ipc.O_CREX)": "the named semaphore `/x`",
     POSIX + "MessageQueue('/x', posix_ipc.O_CREX)": "the message queue `/x`",
     "import os\nos.mkfifo('x')": "the file `x`",
+    "import os\nos.mkfifo('../x')": "/x`",
 }
 
 
@@ -434,7 +435,7 @@ syscalls.become_subreaper()
 os.environ["LABKIT_SCOPE"] = "exploring-%d" % os.getpid()
 cage = Cage(Wall("none"))
 job = {"language": "python", "programs": [["one", "print(1)"]], "most": 5, "seconds": 20}
-exploring = cage.explore(job | {"limits": {}, "looks": []})
+exploring = cage.explore(job | {"limits": {}, "looks": [], "wakes": None})
 while exploring.read(): pass
 found = exploring.result()
 exploring.close(), cage.close()

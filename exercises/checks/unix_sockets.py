@@ -6,7 +6,6 @@ import socket
 
 from labkit.exercises import Exercise, fail
 from labkit.judge import sockets
-from labkit.judge.resting import sleeping_in
 
 DOOR = "door"
 
@@ -189,6 +188,10 @@ def every_message(answer):
     for start, end in ((0, 1), (1, 3), (3, 6), (6, 11), (11, 13), (13, 20), (20, len(data))):
         writer.write(data[start:end])
         writer.wait_empty()
+    reader.impatience()  # whoever waits only for a while is given that while
+    if reader.ended:
+        reader.result()
+        fail("The other side was silent for a moment, and it returned: only an end is the end.")
     writer.close()
     _expect(reader, pieces, "2 messages came in 7 pieces")
     return "3 messages at once, 2 in pieces."
@@ -334,6 +337,9 @@ def one_thread(answer):
         client.write(b"hello")
         _hears(answer, server, client, b"*", "One of two clients sent a message, and")
     _expect_alone(answer, server)
+    _another(answer, server).close()
+    first.write(b"hello")
+    _hears(answer, server, first, b"*", "A third client had left, another sent a message, and")
     if doing := server.impatience():
         fail(f"While nobody spoke it {doing}. `select` and `poll` sleep until somebody does.")
     _stop(server, second)
@@ -368,7 +374,8 @@ def _hears(answer, running, client, expected, when):
     answer.wait_quiet(client.ready, seconds=1)
     if not client.ready():
         running.check()
-        call = sleeping_in(running.pid)
+        blocked = answer.scene().process(running.pid).blocked
+        call = blocked and blocked.call
         fail(
             f"{when} nothing came back: `{running.name}` "
             + (f"sleeps in `{call}`." if call else "does something else.")

@@ -32,8 +32,10 @@ class Options:
     """Workers; None: one for each processor."""
     points: int = 2000
     """The most points in one schedule."""
+    wakes: int | None = None
+    """The most waits that may come to their time limit in one schedule; None: as many as there are."""
     looks: tuple[int, ...] = ()
-    """After so many schedules one may look at what was found so far."""
+    """After so many schedules, and when one was cut short, one may look at what was found so far."""
 
 
 def explore(
@@ -45,7 +47,8 @@ def explore(
     """Run these programs under every schedule. Call it in a process with one thread, as a film is made.
 
     `on_progress` is told how many schedules are done, and how many are known to be waiting; `on_look` gets
-    what was found so far after each of the numbers of schedules that the options name.
+    what was found so far after each of the numbers of schedules that the options name, if they name any, and
+    after each schedule that was cut short.
     """
     from labkit.explore.search import Search
 

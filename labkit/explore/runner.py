@@ -103,6 +103,7 @@ class Runner:
                 branch.expected,
                 branch.tried,
                 self.options.points,
+                self.options.wakes,
             )
             ending, deadlock = None, None
             try:
@@ -117,8 +118,8 @@ class Runner:
                 ending = f"still running after {self.options.seconds:g} s"
             except TooMuchOutput:
                 ending = f"more than {conductor.most_output:,} bytes of output"
-            except TooLong:
-                ending = f"still running after {self.options.points} points"
+            except TooLong as error:
+                ending = str(error)
             if run.stuck:
                 deadlock = _why_stuck(conductor)
             alive = {p.pid for p in conductor.processes if p.alive}

@@ -99,7 +99,7 @@ class Redundant(Exception):
 
 
 class TooLong(Exception):
-    """One schedule has more points than may be."""
+    """One schedule has more points, or more ends of waits for a time, than may be: in words."""
 
 
 @dataclass(slots=True)
@@ -127,10 +127,12 @@ class Run:
     tried: Sequence[Mapping[str, Footprint]] = ()
     """At each decision of the prefix: other offers that have been tried, and what they touched."""
     most_points: int = 5000
+    most_wakes: int | None = None
     lead: Any = None
     """Who performs and approaches: the conductor, or a camera that films it."""
     decisions: list[Decision] = field(default_factory=list)
     points: int = 0
+    wakes: int = 0
     stuck: bool = False
     _things: Things = field(default_factory=Things)
     _paths: Paths = field(default_factory=Paths)
@@ -159,15 +161,22 @@ class Run:
                 if not self._dead_end():
                     return
                 continue
-            self.points += 1
-            if self.points > self.most_points:
-                raise TooLong
             decided = len(offers) > 1
             task = offers[self._choose(offers)]
+            self._bound(task)
             footprint = self._measured_step(task)
             if decided:
                 self.decisions[-1].footprint = footprint
         self._check_looks()
+
+    def _bound(self, task: Task) -> None:
+        """Fails when there are too many steps in this schedule; `task` makes the next one."""
+        self.points += 1
+        if self.points > self.most_points:
+            raise TooLong(f"still running after {self.most_points} points")
+        self.wakes += _time_is_over(task)
+        if self.most_wakes is not None and self.wakes > self.most_wakes:
+            raise TooLong(f"{task.who} sleeps for a time, looks, and sleeps again")
 
     def _measured_step(self, task: Task) -> Footprint:
         """A step, and what it touched. Who sleeps and has something in common with it wakes."""
@@ -403,11 +412,16 @@ class _Watch:
             run._notice(self.notice)
 
 
+def _time_is_over(task: Task) -> bool:
+    """Its next step is the end of a wait with a time limit."""
+    return task.deadline is not None and task.state in ("asleep", "fired")
+
+
 def _describe(task: Task) -> str:
     """A choice in words that are the same in every run: who, and before what."""
     if task.state == "call" and task.call is not None:
         return f"{task.who}: {friendly(task.call)}"
-    if task.deadline is not None and task.state in ("asleep", "fired"):
+    if _time_is_over(task):
         return f"{task.who}: its time is over"
     if task.state == "signal" and task.pending is not None:
         return f"{task.who}: signal {task.pending.number}"

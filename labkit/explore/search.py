@@ -192,7 +192,8 @@ class Search:
             known.count += 1
             if (len(outcome.schedule), outcome.schedule) < (len(known.schedule), known.schedule):
                 known.schedule, known.steps = outcome.schedule, outcome.steps
-        if self.found.schedules in self.options.looks:
+        looks = self.options.looks
+        if self.found.schedules in looks or (looks and outcome.ending):
             self.on_look(replace(self.found, outcomes=self._in_order()))
 
     def _over(self, started: float) -> bool:

@@ -193,6 +193,7 @@ class Answer:
         language: str | None = None,
         most: int = 2000,
         seconds: float = 5,
+        wakes: int | None = None,
         look: Callable[[Exploration], object] = lambda found: None,
     ) -> Exploration:
         """Every outcome of these programs (the cell itself, when none is given), over every schedule.
@@ -206,7 +207,7 @@ class Answer:
         ]
         job: dict[str, Any] = {"programs": named or [(PROGRAM, self.text)]}
         job |= {"language": language or self.language}
-        job |= {"most": most, "seconds": seconds, "limits": self._limits, "looks": LOOKS}
+        job |= {"most": most, "seconds": seconds, "limits": self._limits, "looks": LOOKS, "wakes": wakes}
         exploring = self._cage.explore(job)
         over: list[bool] = []
         self.listen(exploring.fd, select.POLLIN, lambda: over.append(True) if not exploring.read() else None)

@@ -140,12 +140,17 @@ class Cage:
         if self._folders is None:
             if self.wall.own_files:
                 self._folders = folders.in_room(self.nursery_pid, self.wall.uid)
+                self._folders.note()
             else:
                 # In a notebook its scratch folder goes with it, whoever is killed.
                 scratch = names.folder() if names.SCRATCH in os.environ else None
                 self._base = tempfile.mkdtemp(prefix="answer-", dir=scratch)
                 self._folders = folders.on_host(self._base)
         return self._folders
+
+    def strays(self) -> list[str]:
+        """The paths of what an answer has put into the room's /tmp, outside its own folder."""
+        return self._folders.strays() if self._folders and self._nursery else []
 
     def fresh_folder(self) -> str:
         """An empty working directory; its path as the answer knows it."""

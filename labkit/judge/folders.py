@@ -22,6 +22,22 @@ class Folders:
         self._open_base = open_base
         self._uid = uid
         self._count = 0
+        self._known: set[str] = set()
+        """The names in the base that are no answer's doing."""
+
+    def note(self) -> None:
+        """What is in the base now is no answer's doing."""
+        self._known |= self._entries()
+
+    def strays(self) -> list[str]:
+        """The paths of what an answer has put into the base itself, beside its folder, in order."""
+        with contextlib.suppress(OSError):
+            return [self.path(name) for name in sorted(self._entries() - self._known)]
+        return []
+
+    def _entries(self) -> set[str]:
+        with self._base() as base:
+            return set(os.listdir(base))
 
     def path(self, name: str) -> str:
         return f"{self.base}/{name}"
@@ -35,6 +51,7 @@ class Folders:
             with contextlib.suppress(FileNotFoundError):
                 self._count += 1
                 os.rename(name, f"{name}-{self._count}", src_dir_fd=base, dst_dir_fd=base)
+            self._known |= {name, f"{name}-{self._count}"}
             os.mkdir(name, 0o700, dir_fd=base)
             if self._uid is not None:
                 os.chown(name, self._uid, self._uid, dir_fd=base, follow_symlinks=False)

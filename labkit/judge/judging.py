@@ -145,7 +145,7 @@ class Judged:
         """Take away what the answer has left in the kernel: no criterion is to meet another one's objects."""
         now = self._objects if self._objects is not None else self.cage.objects()
         self._objects = before
-        if not now.keys() <= before.keys():
+        if not now.keys() <= before.keys() or self.cage.strays():
             self.cage.forget_objects({run.pid for run in answer.runs})
             self._objects = None
 
@@ -163,7 +163,7 @@ class Judged:
         found = [f"a process that {_doing(pid)}" for pid in self.cage.processes()]
         self._objects = now = self.cage.objects()
         found += sorted(words for identity, words in now.items() if identity not in before)
-        files = set(answer.files()) - set(self.exercise.may_leave)
+        files = {*answer.files(), *self.cage.strays()} - set(self.exercise.may_leave)
         return found + [f"the file `{printable(name, 60)}`" for name in sorted(files)]
 
     def tidiness(self) -> Result:

@@ -24,11 +24,15 @@ the end of one who holds a domain's descriptor: where nothing is said, only how 
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from labkit.conductor.limits import FILTERED
 from labkit.exercises import fail
+from labkit.judge import claims, crashes
 from labkit.kernel.numbers import AUDIT_ARCH, MACHINE, number
 from labkit.reports import printable
 
@@ -38,8 +42,10 @@ if TYPE_CHECKING:
 
 MOST = 1500
 """Schedules after which an exploration stops."""
-SECONDS = 40
+SECONDS = 15
 """The longest that one schedule may take, on a busy machine too."""
+WAKES = 5
+"""Who wakes up more often than so in one order, because its time was over, looks again and again."""
 SHOWN = 16
 """The most steps of an order that are shown."""
 RAISED = 77
@@ -118,35 +124,37 @@ def _told(answer: Answer, text: str, names: Sequence[str], check: Callable[[Stor
     """An exploration as stories, the short ones first; all of them have been checked."""
 
     def look(found: Exploration) -> list[Story]:
-        stories = sorted((_story(outcome, names) for outcome in found.outcomes), key=_brevity)
+        stories = sorted((_story(outcome, names, answer.text) for outcome in found.outcomes), key=_brevity)
         for story in stories:
             check(story)
         return stories
 
-    found = answer.explore(text, language="python", most=MOST, seconds=SECONDS, look=look)
+    found = answer.explore(text, language="python", most=MOST, seconds=SECONDS, wakes=WAKES, look=look)
     stories = look(found)
     if found.complete:
         return stories
-    because = "; ".join(limit.because for limit in found.limits)
-    return fail(f"Not every order could be tried. {because}".strip())
+    because = [limit.because for limit in found.limits if limit != FILTERED]
+    if any("not repeatable" in each for each in because):
+        because = ["In one order it does not always do the same. Does it ask for a pid, the time, or chance?"]
+    return fail(f"Not every order could be tried. {'; '.join(because)}".strip())
 
 
 def _brevity(story: Story) -> tuple[int, Story]:
     return len(story.order), story
 
 
-def _story(outcome: Outcome, names: Sequence[str]) -> Story:
-    deadlock = _named(outcome.deadlock or "", names)
-    steps = [f"  {_named(step, names)}".replace(": sendto", ": at work") for step in outcome.steps]
+def _story(outcome: Outcome, names: Sequence[str], source: str) -> Story:
+    deadlock = _waiting(_named(outcome.deadlock or "", names))
+    steps = [f"  {_SENT.sub(': at work', _named(step, names))}" for step in outcome.steps]
     more = ["  …"] if len(steps) > SHOWN else []
     order = "\n".join(["One order in which it happens:", *steps[:SHOWN], *more]) if steps else ""
     if deadlock or outcome.ending:
-        return Story((), (), deadlock, outcome.ending or "", order)
-    return Story(*_events(outcome, names), "", "", order)
+        return Story((), (), deadlock, _named(outcome.ending or "", names), order)
+    return Story(*_events(outcome, names, source), "", "", order)
 
 
 def _events(
-    outcome: Outcome, names: Sequence[str]
+    outcome: Outcome, names: Sequence[str], source: str
 ) -> tuple[tuple[tuple[str, str], ...], tuple[tuple[str, tuple[int, ...]], ...]]:
     try:
         told: dict[str, Any] = json.loads(outcome.output)
@@ -157,14 +165,37 @@ def _events(
         if set(ends.values()) == {RAISED}:
             fail("Your code raised an error.")
         fail(f"A process did not end well: {_named(printable(str(ends), 200), names)}.")
+    if gone := [name for name, values in told["values"].items() if not values]:
+        fail(f"The semaphore `{printable(gone[0], 60)}` was removed: it is not yours, and others need it.")
     events = []
     for who, what in told["said"]:
         if what.startswith("!"):
-            fail(f"Your code raised {printable(what[1:].split(':')[0], 60)}.", printable(what[1:], 500))
+            fail(*_raised(what, source))
         if who is None or not what.isprintable():
             fail("Something was said that no process of the referee's says.", printable(what, 200))
         events.append((names[who], what))
     return tuple(events), tuple((name, tuple(values)) for name, values in told["values"].items())
+
+
+def _raised(what: str, source: str) -> tuple[str, str]:
+    """What a part says when it raises, as a sentence and the lines of the cell."""
+    with contextlib.suppress(ValueError):
+        raised = json.loads(what[1:])
+        if claims.fits({"raised": raised}, True):
+            return crashes.told(raised, source)
+    return "Something was said that no process of the referee's says.", printable(what, 200)
+
+
+_SENT = re.compile(r": send(to)?$")
+
+
+def _waiting(deadlock: str) -> str:
+    """Who waits for ever, and in which call: without the referee, who waits for all of them."""
+    found = [words for words in re.findall(r"`[^`]*` in \w+", deadlock) if PROGRAM not in words]
+    if not found:
+        return deadlock
+    *most, last = found
+    return f"{', '.join(most)} and {last} wait for ever." if most else f"{last} waits for ever."
 
 
 def _named(text: str, names: Sequence[str]) -> str:
@@ -204,15 +235,22 @@ def main():
             part(job, function, [given(a, gates, said) for a in arguments], said)
     for pid in pids:
         os.waitpid(pid, 0)
-    values = {name: gate.values() if isinstance(gate, Set) else [gate.value] for name, gate in gates.items()}
-    for gate in gates.values():
-        gate.remove()
+    values = {name: values_of(gate) for name, gate in gates.items()}
+    for name, gate in gates.items():
+        if values[name]:
+            gate.remove()
     print(json.dumps({"said": list(listen(heard, pids)), "values": values}))
+
+def values_of(gate):
+    try:
+        return gate.values() if isinstance(gate, Set) else [gate.value]
+    except sysv_ipc.ExistentialError:
+        return []  # somebody has removed it
 
 def listen(heard, pids):
     while heard:
         try:
-            text, facts, _, _ = heard.recvmsg(400, 100, socket.MSG_DONTWAIT)
+            text, facts, _, _ = heard.recvmsg(2000, 100, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return
         pid = struct.unpack("3i", facts[0][2])[0]
@@ -232,15 +270,25 @@ def given(argument, gates, said):
 def part(job, function, arguments, said):
     try:
         cell = {"__name__": "__main__"}
-        exec(compile(job["text"], "your cell", "exec"), cell)
+        exec(compile(job["text"], "the answer", "exec"), cell)
         if not callable(cell.get(function)):
             raise NameError(f"there is no function {function} in your cell")
         cell[function](*arguments)
     except BaseException as error:
         if said is None:
             os._exit(RAISED)
-        said.send(f"!{type(error).__name__}: {error}".encode()[:300])
+        said.send(b"!" + json.dumps(told(error)).encode())
     os._exit(0)
+
+def told(error):
+    name, message, frames, step = type(error).__name__, str(error), [], error.__traceback__
+    while step:
+        if step.tb_frame.f_code.co_filename == "the answer":
+            frames.append([step.tb_lineno, step.tb_frame.f_code.co_name[:40]])
+        step = step.tb_next
+    if isinstance(error, SyntaxError) and not frames:
+        frames, message = [[error.lineno or 0, "<module>"]], error.msg
+    return {"type": name[:60], "message": message[:150], "known": [name[:60]], "frames": frames[-6:]}
 
 class Set:
     def __init__(self, values):
