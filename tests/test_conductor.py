@@ -11,7 +11,7 @@ import pytest
 from stage import c, python, shell
 
 from labkit.conductor import Conductor, TimeUp
-from labkit.conductor.tasks import Task, Witness
+from labkit.conductor.tasks import Image, Led, Made, Task, Witness
 from labkit.errors import LabError
 from labkit.explore.warm import Spawner
 from labkit.kernel import ptrace
@@ -201,3 +201,22 @@ def test_a_program_that_does_not_begin_in_time_is_a_sentence(monkeypatch):
     interrupted.ends_at = 0.0  # as an interrupt makes it
     with pytest.raises(LabError, match="had not begun when it was interrupted"):
         interrupted.__enter__()
+
+
+def test_who_was_woken_from_a_call_without_a_frame_stands_whenever_that_is_told():
+    """Its stop may be told of at once, or only after a look has found it awake already."""
+
+    def stands_after(look: bool) -> str:
+        conductor = Conductor([shell("true")])
+        process = Led(os.getpid(), (0,), "a", Image())
+        call = Made("futex", (0, 128, 0, 0, 0, 0))  # private: no frame
+        task = Task(os.getpid(), process, state="asleep", call=call, quiet=True, counter=b"long ago")
+        if look:
+            assert not conductor._still(task, everybody=False, at_once=True)
+        conductor._done(task, call, 0)
+        if task.witness is not None:
+            task.witness.close()
+        conductor.outputs.close()
+        return task.state
+
+    assert stands_after(look=False) == stands_after(look=True) == "ready"

@@ -75,6 +75,8 @@ class Standing(Stops):
         if task.state == "asleep":
             if self._witness(task).still_asleep(task.counter, task.in_vfork):
                 return True
+            if task.quiet and task.call is not None:
+                task.call.waited = True  # or it would go on, when its stop is told of only after this look
             task.state, task.counter = "running", None
             return False
         if task.state == "ended":
