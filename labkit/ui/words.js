@@ -174,7 +174,8 @@ export function kindInWords(kind) {
 
 /** The whole of an object in one sentence, for a screen reader. @param {Thing} o */
 export function sentence(o) {
-  const what = `${kindInWords(o.kind)} ${clean(o.name)}`;
+  const [kind, name] = [kindInWords(o.kind), clean(o.name)];
+  const what = name.toLowerCase().startsWith(kind.toLowerCase()) ? name : `${kind} ${name}`; // not “pipe pipe 1”
   const level = levels(o);
   const head = o.head ? `, begins with ${line(fromBase64(o.head), 30)}` : "";
   return [what, level].filter(Boolean).join(": ") + head;

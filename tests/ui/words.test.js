@@ -67,5 +67,5 @@ test("what is not known is said to be not visible, never 0", () => {
 test("every kind of object is told to a screen reader by kind, name and level", () => {
   for (const scene of Object.values(scenes))
     for (const o of scene.objects) assert.ok(sentence(o).includes(clean(o.name)), o.kind);
-  assert.equal(sentence(scenes.pipe.objects[0]), "pipe pipe 1: 11 of 65,536 bytes, begins with hello world");
+  assert.equal(sentence(scenes.pipe.objects[0]), "pipe 1: 11 of 65,536 bytes, begins with hello world");
 });
