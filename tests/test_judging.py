@@ -47,6 +47,11 @@ def test_a_program_gets_its_descriptors_and_its_status_is_seen() -> None:
     assert "ended with 0" in first("program", "import os\nos.write(3, b'hello')")
 
 
+def test_who_ends_and_leaves_a_child_with_its_pipe_is_told_of_the_child() -> None:
+    text = "import os, time\nos.write(3, b'hello')\nif os.fork() == 0: time.sleep(60)\nos._exit(5)"
+    assert first("program", text).startswith("Not done after 2 seconds: it ended, and left a process")
+
+
 def test_a_shell_script() -> None:
     assert report("filter_", "tr a-z A-Z").solved
     assert "command not found" in first("filter_", "no_such_command")

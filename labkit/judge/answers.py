@@ -331,6 +331,10 @@ class Answer:
     def _time_up(self) -> TimeUp:
         if self.crowd():
             return TimeUp(f"Not done after {self._seconds:g} seconds, with more than {MOST_SEEN} processes.")
+        if self.runs and self.ended and self._cage.processes():
+            return TimeUp(
+                f"Not done after {self._seconds:g} seconds: it ended, and left a process of its own at work."
+            )
         said = hangs.describe(self.scene())
         return TimeUp(f"Not done after {self._seconds:g} seconds{said.because}.", said.picture)
 
