@@ -440,7 +440,7 @@ syscalls.become_subreaper()
 os.environ["LABKIT_SCOPE"] = "exploring-%d" % os.getpid()
 cage = Cage(Wall("none"))
 job = {"language": "python", "programs": [["one", "print(1)"]], "most": 5, "seconds": 20}
-exploring = cage.explore(job | {"limits": {}, "looks": [], "wakes": None})
+exploring = cage.explore(job | {"limits": {}, "looks": [], "wakes": None, "alone": None})
 while exploring.read(): pass
 found = exploring.result()
 exploring.close(), cage.close()

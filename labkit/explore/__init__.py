@@ -34,6 +34,8 @@ class Options:
     """The most points in one schedule."""
     wakes: int | None = None
     """The most waits that may come to their time limit in one schedule; None: as many as there are."""
+    alone: int | None = None
+    """The most steps of one process in a row in one schedule; None: as many as it makes."""
     looks: tuple[int, ...] = ()
     """After so many schedules, and when one was cut short, one may look at what was found so far."""
 

@@ -104,6 +104,7 @@ class Runner:
                 branch.tried,
                 self.options.points,
                 self.options.wakes,
+                self.options.alone,
             )
             ending, deadlock = None, None
             try:

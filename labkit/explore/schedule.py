@@ -128,11 +128,14 @@ class Run:
     """At each decision of the prefix: other offers that have been tried, and what they touched."""
     most_points: int = 5000
     most_wakes: int | None = None
+    most_alone: int | None = None
     lead: Any = None
     """Who performs and approaches: the conductor, or a camera that films it."""
     decisions: list[Decision] = field(default_factory=list)
     points: int = 0
     wakes: int = 0
+    alone: tuple[str, int] = ("", 0)
+    """Who has gone last, and how many steps in a row."""
     stuck: bool = False
     _things: Things = field(default_factory=Things)
     _paths: Paths = field(default_factory=Paths)
@@ -177,6 +180,9 @@ class Run:
         self.wakes += _time_is_over(task)
         if self.most_wakes is not None and self.wakes > self.most_wakes:
             raise TooLong(f"{task.who} sleeps for a time, looks, and sleeps again")
+        self.alone = task.who, self.alone[1] + 1 if self.alone[0] == task.who else 1
+        if self.most_alone is not None and self.alone[1] > self.most_alone:
+            raise TooLong(f"{task.who} goes on and on while nobody else does anything")
 
     def _measured_step(self, task: Task) -> Footprint:
         """A step, and what it touched. Who sleeps and has something in common with it wakes."""

@@ -194,6 +194,7 @@ class Answer:
         most: int = 2000,
         seconds: float = 5,
         wakes: int | None = None,
+        alone: int | None = None,
         look: Callable[[Exploration], object] = lambda found: None,
     ) -> Exploration:
         """Every outcome of these programs (the cell itself, when none is given), over every schedule.
@@ -207,7 +208,14 @@ class Answer:
         ]
         job: dict[str, Any] = {"programs": named or [(PROGRAM, self.text)]}
         job |= {"language": language or self.language}
-        job |= {"most": most, "seconds": seconds, "limits": self._limits, "looks": LOOKS, "wakes": wakes}
+        job |= {
+            "most": most,
+            "seconds": seconds,
+            "limits": self._limits,
+            "looks": LOOKS,
+            "wakes": wakes,
+            "alone": alone,
+        }
         exploring = self._cage.explore(job)
         over: list[bool] = []
         self.listen(exploring.fd, select.POLLIN, lambda: over.append(True) if not exploring.read() else None)

@@ -130,7 +130,7 @@ def _explored(job: dict[str, Any], on_look: Callable[[Exploration], None]) -> Ex
     folder = os.path.join(names.folder(), FOLDER)
     os.makedirs(folder, exist_ok=True)
     commands = [make(text, name=name, label="your cell", cwd=folder) for name, text in job["programs"]]
-    bounds = {name: job[name] for name in ("most", "seconds", "wakes")}
+    bounds = {name: job[name] for name in ("most", "seconds", "wakes", "alone")}
     options = Options(jobs=1, looks=tuple(job["looks"]), **bounds)
     return explore(commands, options, on_look=on_look)
 

@@ -46,6 +46,8 @@ SECONDS = 15
 """The longest that one schedule may take, on a busy machine too."""
 WAKES = 5
 """Who wakes up more often than so in one order, because its time was over, looks again and again."""
+ALONE = 50
+"""Who makes more steps than so in a row looks again and again, while nobody else can change anything."""
 SHOWN = 16
 """The most steps of an order that are shown."""
 RAISED = 77
@@ -129,7 +131,9 @@ def _told(answer: Answer, text: str, names: Sequence[str], check: Callable[[Stor
             check(story)
         return stories
 
-    found = answer.explore(text, language="python", most=MOST, seconds=SECONDS, wakes=WAKES, look=look)
+    found = answer.explore(
+        text, language="python", most=MOST, seconds=SECONDS, wakes=WAKES, alone=ALONE, look=look
+    )
     stories = look(found)
     if found.complete:
         return stories

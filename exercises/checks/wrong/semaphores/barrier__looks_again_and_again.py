@@ -1,5 +1,5 @@
 # fails: lets nobody go on before both are there, in every order
-# hears: Does somebody look again and again, instead of sleeping until it is time?
+# hears: goes on and on while nobody else does anything. Does somebody look again and again
 import os
 
 
