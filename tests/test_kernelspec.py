@@ -189,7 +189,8 @@ def jupyter_server(folder: Path, refuse: Any) -> Iterator[tuple[subprocess.Popen
     run = Path(os.environ["JUPYTER_RUNTIME_DIR"])
     server = subprocess.Popen(command, env=environment, text=True, preexec_fn=refuse, **quiet)  # type: ignore[call-overload]  # noqa: PLW1509
     try:
-        until(lambda: [*run.glob("jpserver-*.json")] or server.poll() is not None)
+        written = "}"  # it is there before all of it is
+        until(lambda: [f for f in run.glob("jpserver-*.json") if f.read_text().strip().endswith(written)])
         (about,) = run.glob("jpserver-*.json")
         told = json.loads(about.read_text())
         base = told["url"].rstrip("/")
