@@ -57,6 +57,25 @@ def test_a_reader_of_an_empty_pipe_is_asleep_and_woken_by_the_write():
         lead_all(conductor)
 
 
+class Sleeper:
+    """A witness who sees the same each time: a task that sleeps."""
+
+    def asleep(self, uninterruptible: bool) -> bytes:
+        return b"1"
+
+    def for_others(self) -> bool:
+        return True
+
+
+@pytest.mark.parametrize(("seconds", "said"), [(0.0, False), (0.5, True), (None, True)])
+def test_who_waits_for_no_time_at_all_is_not_asleep_though_seen_so_for_an_instant(seconds, said):
+    made = Made("semtimedop", (0, 0, 1, 0), seconds=seconds)
+    task = Task(1, Led(1, (0,), "one", Image()), state="running", call=made, witness=Sleeper())
+    with Conductor([]) as conductor:
+        assert not conductor._fell_asleep(task, True)
+        assert conductor._fell_asleep(task, True) is said
+
+
 @pytest.mark.parametrize("times", range(5))
 def test_a_sleeper_is_never_taken_for_awake_nor_the_other_way_round(times):
     with Conductor([c("race", "3", "3", "sysv")]) as conductor:

@@ -87,6 +87,8 @@ class Standing(Stops):
 
     def _fell_asleep(self, task: Task, at_once: bool) -> bool:
         """With `at_once`, only where it is certain without letting some time pass."""
+        if task.call is not None and task.call.ends_at_once:
+            return False  # seen asleep or not by chance, for less than a moment
         witness = self._witness(task)
         counter = witness.asleep(task.in_vfork)
         if at_once and counter is not None and not (task.in_vfork or witness.for_others()):

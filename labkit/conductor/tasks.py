@@ -55,6 +55,11 @@ class Made:
     def spec(self) -> Call:
         return CALLS.get(self.name) or LOOKS[self.name]
 
+    @property
+    def ends_at_once(self) -> bool:
+        """It waits, but for no time at all: the kernel has it sleep for some microseconds all the same."""
+        return self.seconds == 0.0 and self.point is None
+
 
 @dataclass(slots=True)
 class Pending:
