@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import pathlib
 import secrets
 import shutil
@@ -30,8 +31,11 @@ def lab() -> Iterator[Lab]:
 def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no Chromium here: install the package `chromium`")
+    scratch = pathlib.Path(tempfile.gettempdir()).parent / "chromium"  # it does not always tidy up after itself
+    scratch.mkdir(exist_ok=True)
+    own = {**os.environ, "TMPDIR": str(scratch)}
     with sync_api.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"], env=own)
         yield browser
         browser.close()
 
