@@ -31,7 +31,7 @@ def lab() -> Iterator[Lab]:
 def chromium() -> Iterator[Any]:
     if CHROMIUM is None:
         pytest.skip("no Chromium here: install the package `chromium`")
-    scratch = pathlib.Path(tempfile.gettempdir()).parent / "chromium"  # it does not always tidy up after itself
+    scratch = pathlib.Path(tempfile.gettempdir()).parent / "chromium"  # it does not always tidy up
     scratch.mkdir(exist_ok=True)
     own = {**os.environ, "TMPDIR": str(scratch)}
     with sync_api.sync_playwright() as playwright:
