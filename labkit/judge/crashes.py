@@ -28,10 +28,9 @@ def told(raised: dict[str, Any], source: str) -> tuple[str, str]:
 
 
 def _frames(frames: Iterable[Any], source: Sequence[str]) -> Iterator[str]:
+    # What a check has put behind the cell is none of their lines.
     theirs = [(number, name) for number, name in frames if 0 < number <= len(source)]
-    for number, function in theirs[
-        -MOST_FRAMES:
-    ]:  # what a check has put behind the cell is none of their lines
+    for number, function in theirs[-MOST_FRAMES:]:
         where = "" if function == "<module>" else f", in {function}"
         yield f"line {number}{where}"
         yield f"    {source[number - 1].strip()}"
